@@ -1,0 +1,35 @@
+//! Reverse-mode automatic differentiation: each operation with its gradient.
+//!
+//! A [`Var`] is a tensor that remembers how it was computed. Operations on it are recorded;
+//! [`Var::backward`] walks the record back and returns the [`Gradients`] as a value.
+//!
+//! ```
+//! use autograd::{Parameter, Var};
+//! use tensor::Tensor;
+//! let w = Parameter::new(Tensor::new([3.0], &[1]));
+//! let loss = (&*w * &*w).sum(); // w², whose derivative is 2w
+//! let gradients = loss.backward().unwrap();
+//! assert_eq!(gradients.get(&w).unwrap().item(), 6.0);
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Var`], [`Parameter`] | a value and the node that made it |
+//! | [`Gradients`] | walking back, and what came of it |
+//! | [`ops`] | one file an operation: equation, forward, backward, tests |
+//! | [`scope`] | `no_grad`, and the randomness of dropout |
+//! | [`gradcheck`] | derivatives against finite differences, for one's own operations too |
+
+mod backward;
+pub mod gradcheck;
+pub mod ops;
+mod parameter;
+pub mod scope;
+mod var;
+
+pub use backward::{Error, Gradient, Gradients};
+pub use ops::cross_entropy::{cross_entropy, cross_entropy_sum};
+pub use ops::masked::Mask;
+pub use parameter::Parameter;
+pub use scope::{no_grad, with_dropout};
+pub use var::Var;

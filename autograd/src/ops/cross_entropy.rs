@@ -1,0 +1,187 @@
+//! (L1) Cross-entropy: the negative log-likelihood of the targets. Goodfellow et al. 2016, § 5.5.
+
+use crate::Var;
+use tensor::{Float, Targets, Tensor, par, simd, vmath};
+
+/// The negative log-likelihood of the targets, averaged over those that count.
+///
+/// ```math
+/// L = -\frac{1}{n} \sum_{i=1}^{n} \log \mathrm{softmax}(x_i)_{t_i} \qquad (L1)
+/// ```
+/// `logits [.., vocab_size]`, a target for each row; in nats. Targets that are
+/// [`Targets::IGNORED`] count neither in the sum nor in n.
+///
+/// # Panics
+/// If there is not one target for each row, or none counts.
+#[track_caller]
+pub fn cross_entropy(logits: &Var, targets: &Targets) -> Var {
+    let count = targets.count();
+    assert!(count > 0, "cross_entropy: no target counts, all {} are ignored", targets.ids().len());
+    cross_entropy_sum(logits, targets) / count as Float
+}
+
+/// [`cross_entropy`] before it is divided by n: what micro-batches of one step add up.
+///
+/// ```math
+/// S = \sum_i \big( \log \textstyle\sum_j e^{x_{ij}} - x_{i t_i} \big), \qquad
+/// \bar x_{ij} = \bar S\, \big( \mathrm{softmax}(x_i)_j - [j = t_i] \big)
+/// ```
+/// # Panics
+/// If there is not one target for each row.
+#[track_caller]
+pub fn cross_entropy_sum(logits: &Var, targets: &Targets) -> Var {
+    let (losses, log_sums) = cross_entropy_forward(logits.value(), targets);
+    let total: f64 = losses.iter().sum();
+    let (x, targets) = (logits.value().clone(), targets.clone());
+    let bytes = x.bytes();
+    Var::record_all(
+        "cross_entropy_sum",
+        &[logits],
+        Tensor::scalar(total as Float),
+        bytes,
+        move |ds| vec![cross_entropy_backward(x, &targets, &log_sums, ds.item()).into()],
+    )
+}
+
+/// −log softmax(x)ₜ of each row (0 where the target is ignored) and log Σ eˣ of each row, in nats.
+///
+/// # Panics
+/// If there is not one target for each row, or the vocabularies differ.
+#[track_caller]
+pub fn cross_entropy_forward(logits: &Tensor, targets: &Targets) -> (Vec<f64>, Tensor) {
+    let width = logits.size(-1);
+    let rows = logits.len() / width.max(1);
+    if rows != targets.ids().len() || width < targets.vocab_size() {
+        let rule = format!(
+            "{} targets of a vocabulary of {} do not fit",
+            targets.ids().len(),
+            targets.vocab_size()
+        );
+        tensor::shape::wrong("cross_entropy", &rule, &[logits.shape()], "one target for each row");
+    }
+    let x = logits.contiguous();
+    let x = x.data();
+    let log_sums = Tensor::build(&[rows], |out| {
+        par::for_rows(out, 1, |first, out| log_sum_exp_rows(&x[first * width..], width, out));
+    });
+    let loss = |row: usize, id: u32| match id {
+        Targets::IGNORED => 0.0,
+        id => f64::from(log_sums.data()[row]) - f64::from(x[row * width + id as usize]),
+    };
+    let losses = targets.ids().iter().enumerate().map(|(row, &id)| loss(row, id)).collect();
+    (losses, log_sums)
+}
+
+simd! {
+    fn log_sum_exp_rows(x: &[Float], width: usize, out: &mut [Float]) {
+        for (x, out) in x.chunks_exact(width).zip(out) {
+            let max = vmath::max(x);
+            *out = max + vmath::sum_of(x, |x| vmath::exp(x - max)).ln();
+        }
+    }
+}
+
+/// The derivative of [`cross_entropy_sum`], written over the logits where no one else holds them.
+pub fn cross_entropy_backward(
+    mut logits: Tensor,
+    targets: &Targets,
+    log_sums: &Tensor,
+    ds: Float,
+) -> Tensor {
+    let width = logits.size(-1);
+    par::for_rows(logits.data_mut(), width, |first, rows| {
+        let targets = &targets.ids()[first..];
+        cross_entropy_backward_rows(rows, width, targets, &log_sums.data()[first..], ds);
+    });
+    logits
+}
+
+simd! {
+    fn cross_entropy_backward_rows(
+        x: &mut [Float],
+        width: usize,
+        targets: &[u32],
+        log_sums: &[Float],
+        ds: Float,
+    ) {
+        for ((x, &target), &log_sum) in x.chunks_exact_mut(width).zip(targets).zip(log_sums) {
+            if target == Targets::IGNORED {
+                x.fill(0.0);
+                continue;
+            }
+            for x in x.iter_mut() {
+                *x = ds * vmath::exp(*x - log_sum);
+            }
+            x[target as usize] -= ds;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::gradcheck;
+    use approx::assert_relative_eq;
+    use tensor::Rng;
+
+    fn targets(ids: &[u32], vocab_size: usize) -> Targets {
+        Targets::new(ids, vocab_size).unwrap()
+    }
+
+    #[test]
+    fn equals_the_equation_l1() {
+        let x = Rng::seeded(1).normal(&[6, 37], 2.0);
+        let ids = [3, 36, Targets::IGNORED, 0, 5, 5];
+        let mut expected = 0.0;
+        for (x, &id) in x.data().chunks(37).zip(&ids).filter(|(_, id)| **id != Targets::IGNORED) {
+            let sum: Float = x.iter().map(|x| x.exp()).sum();
+            expected -= (x[id as usize].exp() / sum).ln() / 5.0;
+        }
+        let loss = cross_entropy(&Var::leaf(x), &targets(&ids, 37));
+        assert_relative_eq!(loss.item(), expected, max_relative = 1e-5);
+    }
+
+    #[test]
+    fn equal_scores_cost_the_logarithm_of_the_vocabulary() {
+        let loss = cross_entropy(&Var::leaf(Tensor::full(&[2, 8], 3.0)), &targets(&[0, 7], 8));
+        assert_relative_eq!(loss.item(), (8.0 as Float).ln(), max_relative = 1e-6);
+    }
+
+    #[test]
+    fn extreme_scores_stay_finite() {
+        let x = Var::leaf(Tensor::new([1e4, -1e4, 1e4, -1e4], &[2, 2]));
+        let loss = cross_entropy(&x, &targets(&[0, 1], 2));
+        assert_eq!(loss.item(), 1e4);
+        let gradients = loss.backward().unwrap();
+        assert_eq!(gradients.get(&x).unwrap().to_vec(), [0.0, 0.0, 0.5, -0.5]);
+    }
+
+    #[test]
+    fn ignored_rows_get_no_gradient() {
+        let x = Var::leaf(Tensor::ones(&[2, 3]));
+        let loss = cross_entropy(&x, &targets(&[Targets::IGNORED, 1], 3));
+        assert_eq!(loss.backward().unwrap().get(&x).unwrap().to_vec()[..3], [0.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "cross_entropy: no target counts, all 1 are ignored")]
+    fn at_least_one_target_counts() {
+        cross_entropy(&Var::leaf(Tensor::ones(&[1, 3])), &targets(&[Targets::IGNORED], 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "cross_entropy: 2 targets of a vocabulary of 3 do not fit: [1, 3]; \
+                               one target for each row")]
+    fn a_target_for_each_row() {
+        cross_entropy(&Var::leaf(Tensor::ones(&[1, 3])), &targets(&[0, 1], 3));
+    }
+
+    #[test]
+    fn gradient() {
+        let mut rng = Rng::seeded(2);
+        let ids = targets(&[3, Targets::IGNORED, 0, 4], 5);
+        gradcheck(|x| cross_entropy(&x[0], &ids), &[rng.normal(&[2, 2, 5], 1.0)]).unwrap();
+        let one = targets(&[0], 1);
+        assert_eq!(cross_entropy(&Var::leaf(rng.normal(&[1, 1], 1.0)), &one).item(), 0.0);
+    }
+}

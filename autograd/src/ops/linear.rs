@@ -1,0 +1,81 @@
+//! An affine map of the last axis.
+
+use super::matmul::{matmul_backward_a, matmul_backward_b};
+use crate::{Gradient, Var};
+use tensor::Tensor;
+
+/// The affine map of the last axis.
+///
+/// ```math
+/// y = x W + b, \qquad \bar x = \bar y W^T, \quad \bar W = x^T \bar y, \quad
+/// \bar b = \textstyle\sum \bar y
+/// ```
+/// `x [.., d_in]`, `w [d_in, d_out]`, `b [d_out]` → `[.., d_out]`
+///
+/// # Panics
+/// If the inner sizes differ or b is not as long as W is wide.
+#[track_caller]
+pub fn linear(x: &Var, w: &Var, b: &Var) -> Var {
+    let y = linear_forward(x.value(), w.value(), b.value());
+    let needs = [x, w, b].map(Var::needs_gradient);
+    let saved = [x.value().clone(), w.value().clone()];
+    Var::record("linear", [x, w, b], y, saved, move |dy, [x, w]| {
+        [
+            Gradient::if_needed(needs[0], || matmul_backward_a(&dy, &x, &w)),
+            Gradient::if_needed(needs[1], || matmul_backward_b(&dy, &x, &w)),
+            Gradient::if_needed(needs[2], || dy.sum_to(&[dy.size(-1)])),
+        ]
+    })
+}
+
+#[track_caller]
+fn linear_forward(x: &Tensor, w: &Tensor, b: &Tensor) -> Tensor {
+    if w.rank() != 2 || b.shape() != [w.size(1)] {
+        tensor::shape::wrong(
+            "linear",
+            "b must be as long as W is wide",
+            &[w.shape(), b.shape()],
+            "",
+        );
+    }
+    let mut y = x.matmul(w);
+    y.apply_zip(b, |y, b| y + b);
+    y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::gradcheck;
+    use tensor::Rng;
+
+    #[test]
+    fn equals_product_and_sum() {
+        let mut rng = Rng::seeded(1);
+        let [x, w, b] = [&[2, 3, 4][..], &[4, 5], &[5]].map(|s| Var::leaf(rng.normal(s, 1.0)));
+        let textbook = x.matmul(&w) + &b;
+        assert_eq!(linear(&x, &w, &b).value().to_vec(), textbook.value().to_vec());
+    }
+
+    #[test]
+    fn by_hand_and_for_extremes() {
+        let [x, w, b] = [(&[2.0][..], &[1, 1][..]), (&[3.0], &[1, 1]), (&[1e30], &[1])]
+            .map(|(values, shape)| Var::leaf(Tensor::new(values, shape)));
+        assert_eq!(linear(&x, &w, &b).item(), 6.0 + 1e30);
+    }
+
+    #[test]
+    #[should_panic(expected = "linear: b must be as long as W is wide: [2, 3] and [2]")]
+    fn the_bias_must_fit() {
+        linear_forward(&Tensor::ones(&[1, 2]), &Tensor::ones(&[2, 3]), &Tensor::ones(&[2]));
+    }
+
+    #[test]
+    fn gradient() {
+        let mut rng = Rng::seeded(1);
+        for x in [&[2, 3][..], &[1, 3], &[2, 2, 3]] {
+            let inputs = [rng.normal(x, 1.0), rng.normal(&[3, 4], 1.0), rng.normal(&[4], 1.0)];
+            gradcheck(|x| linear(&x[0], &x[1], &x[2]), &inputs).unwrap();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The matrix product.
+
+use crate::{Gradient, Var};
+use tensor::Tensor;
+
+impl Var {
+    /// The matrix product over the last two axes, leading axes broadcast.
+    ///
+    /// ```math
+    /// C = A B, \qquad \bar A = \bar C B^T, \quad \bar B = A^T \bar C
+    /// ```
+    /// `[.., m, k] · [.., k, n] → [.., m, n]`
+    ///
+    /// # Panics
+    /// If the inner sizes differ, the leading axes do not broadcast, or a rank is below 2.
+    #[track_caller]
+    pub fn matmul(&self, other: &Var) -> Var {
+        if self.value().rank() < 2 || other.value().rank() < 2 {
+            let shapes = [self.shape(), other.shape()];
+            tensor::shape::wrong("matmul", "a rank is below 2", &shapes, "reshape a vector first");
+        }
+        let (need_a, need_b) = (self.needs_gradient(), other.needs_gradient());
+        let c = self.value().matmul(other.value());
+        let saved = [self.value().clone(), other.value().clone()];
+        Var::record("matmul", [self, other], c, saved, move |dc, [a, b]| {
+            [
+                Gradient::if_needed(need_a, || matmul_backward_a(&dc, &a, &b)),
+                Gradient::if_needed(need_b, || matmul_backward_b(&dc, &a, &b)),
+            ]
+        })
+    }
+}
+
+/// ∂L/∂A = ∂L/∂C · Bᵀ, summed over the axes along which A was stretched.
+pub fn matmul_backward_a(dc: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
+    dc.matmul_laid_out_as(&b.transpose(-2, -1), a).sum_to(a.shape())
+}
+
+/// ∂L/∂B = Aᵀ · ∂L/∂C, summed over the axes along which B was stretched.
+pub fn matmul_backward_b(dc: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
+    if b.rank() == 2 {
+        // The sum over leading axes is part of one product.
+        let rows = |x: &Tensor| x.reshape(&[x.len() / x.size(-1).max(1), x.size(-1)]);
+        return rows(a).transpose(0, 1).matmul_laid_out_as(&rows(dc), b);
+    }
+    a.transpose(-2, -1).matmul_laid_out_as(dc, b).sum_to(b.shape())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Var;
+    use crate::gradcheck::gradcheck;
+    use tensor::{Rng, Tensor};
+
+    #[test]
+    fn multiplies_by_hand() {
+        let a = Var::leaf(Tensor::new([1.0, 2.0, 3.0, 4.0], &[2, 2]));
+        let b = Var::leaf(Tensor::new([5.0, 6.0, 7.0, 8.0], &[2, 2]));
+        assert_eq!(a.matmul(&b).value().to_vec(), [19.0, 22.0, 43.0, 50.0]);
+    }
+
+    #[test]
+    fn the_identity_changes_nothing_even_for_extremes() {
+        let a = Var::leaf(Tensor::new([1e30, -1e30], &[1, 2]));
+        let identity = Var::leaf(Tensor::new([1.0, 0.0, 0.0, 1.0], &[2, 2]));
+        assert_eq!(a.matmul(&identity).value().to_vec(), [1e30, -1e30]);
+    }
+
+    #[test]
+    fn gradient_with_broadcasting() {
+        let mut rng = Rng::seeded(1);
+        for (a, b) in [
+            (&[2, 3][..], &[3, 4][..]),
+            (&[1, 3], &[3, 1]),
+            (&[2, 2, 3], &[3, 4]),
+            (&[2, 1, 2, 3], &[1, 3, 3, 2]),
+            (&[2, 3], &[2, 3, 2]),
+        ] {
+            let inputs = [rng.normal(a, 1.0), rng.normal(b, 1.0)];
+            gradcheck(|x| x[0].matmul(&x[1]), &inputs).unwrap();
+            let transposed = inputs.map(|x| x.transpose(-2, -1).contiguous());
+            let product = |x: &[Var]| x[0].transpose(-2, -1).matmul(&x[1].transpose(-2, -1));
+            gradcheck(product, &transposed).unwrap();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A run of entries along one axis.
+
+use crate::{Gradient, Var};
+
+impl Var {
+    /// The `len` entries from `start` along `axis`; negative axes count from the end.
+    ///
+    /// ```math
+    /// y_i = x_{start + i}, \qquad
+    /// \bar x_j = \bar y_{j - start} \text{ for } start \le j < start + len, \text{ else } 0
+    /// ```
+    /// # Panics
+    /// If they go beyond the axis.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Var {
+        let value = self.value().narrow(axis, start, len);
+        let axis = tensor::shape::axis("narrow", self.shape(), axis);
+        Var::record("narrow", [self], value, [], move |part, []| {
+            [Gradient::Slice { axis, start, part }]
+        })
+    }
+
+    /// The value cut along `axis` into runs of the given lengths.
+    ///
+    /// # Panics
+    /// If the lengths do not add up to the size of the axis.
+    #[track_caller]
+    pub fn split<const PARTS: usize>(&self, axis: isize, lengths: [usize; PARTS]) -> [Var; PARTS] {
+        assert_eq!(lengths.iter().sum::<usize>(), self.size(axis), "split: lengths of all parts");
+        let mut start = 0;
+        lengths.map(|len| {
+            start += len;
+            self.narrow(axis, start - len, len)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Var;
+    use crate::gradcheck::gradcheck;
+    use tensor::{Rng, Tensor};
+
+    #[test]
+    fn takes_a_run_of_entries() {
+        let x = Var::leaf(Tensor::new([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]));
+        assert_eq!(x.narrow(-1, 1, 2).value().to_vec(), [2.0, 3.0, 5.0, 6.0]);
+        let [a, b] = x.split(1, [1, 2]);
+        assert_eq!((a.value().to_vec(), b.shape()), (vec![1.0, 4.0], &[2, 2][..]));
+    }
+
+    #[test]
+    fn an_extreme_run_of_no_entries() {
+        assert_eq!(Var::leaf(Tensor::zeros(&[2, 3])).narrow(1, 3, 0).shape(), [2, 0]);
+    }
+
+    #[test]
+    fn gradient() {
+        let x = Rng::seeded(1).normal(&[2, 5], 1.0);
+        gradcheck(|x| x[0].narrow(1, 1, 3), &[x.clone()]).unwrap();
+        let crossed = |x: &[Var]| {
+            let [a, b] = x[0].split(1, [2, 3]);
+            &a.narrow(1, 0, 1) * &b
+        };
+        gradcheck(crossed, &[x]).unwrap();
+    }
+}

@@ -1,0 +1,67 @@
+//! A value times a number, plus a number.
+
+use crate::Var;
+use std::ops::{Add, Div, Mul, Sub};
+use tensor::Float;
+
+/// A value times a fixed number `a`, plus a fixed number `b`.
+///
+/// ```math
+/// y = a x + b, \qquad \bar x = a \bar y
+/// ```
+/// The operators between a value and a number come down to it.
+pub fn scale(x: &Var, a: Float, b: Float) -> Var {
+    Var::record("scale", [x], x.value().map(|x| a * x + b), [], move |mut dy, []| {
+        dy.apply(|dy| a * dy);
+        [dy.into()]
+    })
+}
+
+macro_rules! with_number {
+    ($trait:ident, $method:ident, |$x:ident, $number:ident| $result:expr) => {
+        impl $trait<Float> for &Var {
+            type Output = Var;
+            fn $method(self, $number: Float) -> Var {
+                let $x = self;
+                $result
+            }
+        }
+        impl $trait<Float> for Var {
+            type Output = Var;
+            fn $method(self, $number: Float) -> Var {
+                let $x = &self;
+                $result
+            }
+        }
+    };
+}
+
+with_number!(Add, add, |x, number| scale(x, 1.0, number));
+with_number!(Sub, sub, |x, number| scale(x, 1.0, -number));
+with_number!(Mul, mul, |x, number| scale(x, number, 0.0));
+with_number!(Div, div, |x, number| scale(x, 1.0 / number, 0.0));
+
+#[cfg(test)]
+mod tests {
+    use crate::Var;
+    use crate::gradcheck::gradcheck;
+    use tensor::{Rng, Tensor};
+
+    #[test]
+    fn operators_with_numbers() {
+        let x = Var::leaf(Tensor::new([1.0, 2.0], &[2]));
+        assert_eq!(((&x * 3.0 + 1.0) / 2.0 - 1.0).value().to_vec(), [1.0, 2.5]);
+    }
+
+    #[test]
+    fn scaling_by_zero_leaves_the_number_added_even_for_extremes() {
+        let x = Var::constant(Tensor::new([1e30, -1e30], &[2]));
+        assert_eq!((&x * 0.0 + 2.0).value().to_vec(), [2.0, 2.0]);
+    }
+
+    #[test]
+    fn gradient() {
+        let x = Rng::seeded(1).normal(&[3, 1], 1.0);
+        gradcheck(|x| (&x[0] * 3.0 - 1.0) / 2.0 + 0.5, &[x]).unwrap();
+    }
+}

@@ -1,0 +1,67 @@
+//! Sums and means.
+
+use crate::Var;
+use tensor::Float;
+
+impl Var {
+    /// The sum of all numbers, of rank 0.
+    ///
+    /// ```math
+    /// y = \sum_i x_i, \qquad \bar x_i = \bar y
+    /// ```
+    pub fn sum(&self) -> Var {
+        let shape = self.shape().to_vec();
+        Var::record("sum", [self], self.value().sum(), [], move |dy, []| {
+            [dy.broadcast_to(&shape).into()]
+        })
+    }
+
+    /// The sum over `axes`, which stay with size 1; negative axes count from the end.
+    ///
+    /// # Panics
+    /// If an axis does not exist.
+    #[track_caller]
+    pub fn sum_axes(&self, axes: &[isize]) -> Var {
+        let shape = self.shape().to_vec();
+        Var::record("sum_axes", [self], self.value().sum_axes(axes), [], move |dy, []| {
+            [dy.broadcast_to(&shape).into()]
+        })
+    }
+
+    /// The mean of all numbers, of rank 0; NaN where there is none.
+    pub fn mean(&self) -> Var {
+        self.sum() / self.value().len() as Float
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Var;
+    use crate::gradcheck::gradcheck;
+    use tensor::{Rng, Tensor};
+
+    #[test]
+    fn sums_and_means() {
+        let x = Var::leaf(Tensor::new([1.0, 2.0, 3.0, 6.0], &[2, 2]));
+        assert_eq!((x.sum().item(), x.mean().item()), (12.0, 3.0));
+        assert_eq!(x.sum_axes(&[0]).value().to_vec(), [4.0, 8.0]);
+    }
+
+    #[test]
+    fn the_sum_of_many_ones_is_exact() {
+        assert_eq!(
+            Var::constant(Tensor::ones(&[1 << 22])).sum().item(),
+            (1 << 22) as tensor::Float
+        );
+    }
+
+    #[test]
+    fn gradient() {
+        let x = Rng::seeded(1).normal(&[2, 1, 3], 1.0);
+        gradcheck(|x| x[0].sum(), &[x.clone()]).unwrap();
+        gradcheck(|x| x[0].mean(), &[x.clone()]).unwrap();
+        for axes in [&[0][..], &[-1], &[1], &[0, 2]] {
+            gradcheck(|x| x[0].sum_axes(axes), &[x.clone()]).unwrap();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What holds for all operations inside a closure: whether they are recorded, and where dropout
+//! takes its randomness from.
+
+use std::cell::{Cell, RefCell};
+use tensor::Rng;
+
+thread_local! {
+    static RECORDING: Cell<bool> = const { Cell::new(true) };
+    static DROPOUT: RefCell<Option<Rng>> = const { RefCell::new(None) };
+}
+
+/// Runs `compute` without recording: nothing is kept for a backward that will not come.
+///
+/// ```
+/// use autograd::{Var, no_grad};
+/// let x = Var::leaf(tensor::Tensor::ones(&[2]));
+/// assert!(no_grad(|| x.sum()).backward().is_err());
+/// ```
+pub fn no_grad<T>(compute: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let _restore = Restore(RECORDING.replace(false));
+    compute()
+}
+
+/// Whether operations are recorded on this thread just now.
+pub fn is_recording() -> bool {
+    RECORDING.get()
+}
+
+/// Runs `compute` with dropout switched on, its randomness fixed by `rng`.
+///
+/// Outside of this scope dropout does nothing, so that an evaluation can't drop by accident; and a
+/// training step that seeds it from (seed, step) draws the same masks when it is repeated after a
+/// crash.
+pub fn with_dropout<T>(rng: Rng, compute: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Rng>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            DROPOUT.replace(self.0.take());
+        }
+    }
+    let _restore = Restore(DROPOUT.replace(Some(rng)));
+    compute()
+}
+
+/// Calls `draw` with the generator of the enclosing [`with_dropout`], if there is one.
+pub(crate) fn dropout_rng<T>(draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    DROPOUT.with_borrow_mut(|rng| rng.as_mut().map(draw))
+}

@@ -1,0 +1,289 @@
+//! Layout: the same numbers under another shape. Views wherever strides can express them.
+
+use crate::{Float, Tensor, par, shape};
+use rayon::prelude::*;
+
+impl Tensor {
+    /// The same numbers in row-major order under another shape: a view where strides can express
+    /// it, a copy otherwise.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    #[track_caller]
+    pub fn reshape(&self, shape: &[usize]) -> Tensor {
+        if shape.iter().product::<usize>() != self.len() {
+            let rule = format!("{} numbers can't take the new shape", self.len());
+            shape::wrong("reshape", &rule, &[&self.shape, shape], "");
+        }
+        match shape::reshaped_strides(&self.shape, &self.strides, shape) {
+            Some(strides) => Tensor { shape: shape.to_vec(), strides, ..self.clone() },
+            None => {
+                let strides = shape::row_major_strides(shape);
+                Tensor { shape: shape.to_vec(), strides, ..self.copied() }
+            }
+        }
+    }
+
+    /// The view whose axis `i` is this tensor's axis `axes[i]`.
+    ///
+    /// # Panics
+    /// If `axes` does not name each axis once.
+    #[track_caller]
+    pub fn permute(&self, axes: &[usize]) -> Tensor {
+        let mut sorted = axes.to_vec();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..self.rank()) {
+            let rule = format!("{axes:?} does not name each axis once");
+            shape::wrong("permute", &rule, &[&self.shape], "");
+        }
+        Tensor {
+            shape: axes.iter().map(|&axis| self.shape[axis]).collect(),
+            strides: axes.iter().map(|&axis| self.strides[axis]).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The view with two axes exchanged; negative axes count from the end.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Tensor {
+        let a = shape::axis("transpose", &self.shape, a);
+        let b = shape::axis("transpose", &self.shape, b);
+        let mut view = self.clone();
+        view.shape.swap(a, b);
+        view.strides.swap(a, b);
+        view
+    }
+
+    /// The view of `len` entries from `start` along `axis`.
+    ///
+    /// # Panics
+    /// If they go beyond the axis.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Tensor {
+        let axis = shape::axis("narrow", &self.shape, axis);
+        if start + len > self.shape[axis] {
+            let rule = format!("{start}..{} goes beyond axis {axis}", start + len);
+            shape::wrong("narrow", &rule, &[&self.shape], "");
+        }
+        let mut view = self.clone();
+        view.shape[axis] = len;
+        view.offset += start * self.strides[axis];
+        view
+    }
+
+    /// The view stretched to `shape` along axes of size 1 and new leading axes.
+    ///
+    /// # Panics
+    /// If the shape does not broadcast to it.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: &[usize]) -> Tensor {
+        let strides = shape::broadcast_strides(&self.shape, &self.strides, shape);
+        Tensor { shape: shape.to_vec(), strides, ..self.clone() }
+    }
+
+    /// The tensors joined along `axis`.
+    ///
+    /// # Panics
+    /// If there is none, or their other axes differ.
+    #[track_caller]
+    pub fn concat(parts: &[&Tensor], axis: isize) -> Tensor {
+        let first = parts.first().expect("concat: at least one tensor");
+        let axis = shape::axis("concat", &first.shape, axis);
+        let mut shape = first.shape.clone();
+        shape[axis] = parts.iter().map(|part| part.size(axis as isize)).sum();
+        for part in parts {
+            let mut other = part.shape.clone();
+            other[axis] = first.shape[axis];
+            if other != first.shape {
+                let rule = format!("sizes differ beside axis {axis}");
+                shape::wrong("concat", &rule, &[&first.shape, &part.shape], "");
+            }
+        }
+        let mut joined = Tensor::build(&shape, |_| {});
+        let mut start = 0;
+        for part in parts {
+            joined.write(axis, start, part, |out, x| *out = x);
+            start += part.shape[axis];
+        }
+        joined
+    }
+
+    /// Adds `part` to the entries from `start` along `axis`.
+    ///
+    /// # Panics
+    /// If the part does not fit there.
+    #[track_caller]
+    pub fn add_at(&mut self, axis: usize, start: usize, part: &Tensor) {
+        self.write(axis, start, part, |out, x| *out += x);
+    }
+
+    #[track_caller]
+    fn write(
+        &mut self,
+        axis: usize,
+        start: usize,
+        part: &Tensor,
+        combine: impl Fn(&mut Float, Float) + Sync,
+    ) {
+        let mut place = self.shape.clone();
+        place[axis] = part.shape[axis];
+        if place != part.shape || start + part.shape[axis] > self.shape[axis] {
+            shape::wrong("write", "the part does not fit", &[&self.shape, &part.shape], "");
+        }
+        let inner: usize = self.shape[axis + 1..].iter().product();
+        let (width, part_width) = (self.shape[axis] * inner, part.shape[axis] * inner);
+        let part = part.contiguous();
+        if part.is_empty() {
+            return;
+        }
+        let source = part.data();
+        par::for_rows(self.data_mut(), width, |first, rows| {
+            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
+                let source = &source[(first + row) * part_width..][..part_width];
+                for (out, &x) in out[start * inner..].iter_mut().zip(source) {
+                    combine(out, x);
+                }
+            }
+        });
+    }
+
+    /// This tensor if it is contiguous, else a contiguous copy.
+    pub fn contiguous(&self) -> Tensor {
+        if self.is_contiguous() { self.clone() } else { self.copied() }
+    }
+
+    pub(crate) fn copied(&self) -> Tensor {
+        let mut copy = Tensor::build(&self.shape, |_| {});
+        if !self.is_empty() {
+            copy.fill_from(self);
+        }
+        copy
+    }
+
+    /// Copies a view of the same shape into this fresh, contiguous tensor, split along the first
+    /// axes so that each thread writes its own part.
+    fn fill_from(&mut self, source: &Tensor) {
+        let split = source.shape.iter().position(|&size| size > 1).unwrap_or(0);
+        if source.rank() == 0 {
+            return self.data_mut()[0] = source.item();
+        }
+        let size = source.shape[split];
+        let inner = self.len() / size;
+        let copy_part = |index: usize, out: &mut [Float]| {
+            let part = source.narrow(split as isize, index, 1);
+            copy_rows(&part, out);
+        };
+        let out = self.data_mut();
+        if out.len() < 32 * 1024 {
+            out.chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(i, out));
+        } else {
+            out.par_chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(i, out));
+        }
+    }
+}
+
+fn copy_rows(source: &Tensor, out: &mut [Float]) {
+    let last = source.rank() - 1;
+    let (width, stride) = (source.shape[last], source.strides[last]);
+    let data = &source.storage.as_slice()[source.offset..];
+    let mut rows = out.chunks_exact_mut(width);
+    shape::for_each_offset(&source.shape[..last], [&source.strides[..last]], |[offset]| {
+        let row = rows.next().expect("a row for each offset");
+        if stride == 1 {
+            row.copy_from_slice(&data[offset..offset + width]);
+        } else {
+            for (i, out) in row.iter_mut().enumerate() {
+                *out = data[offset + i * stride];
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting(shape: &[usize]) -> Tensor {
+        let values: Vec<Float> = (0..shape.iter().product()).map(|i: usize| i as Float).collect();
+        Tensor::new(values, shape)
+    }
+
+    #[test]
+    fn a_view_reads_the_same_numbers() {
+        let x = counting(&[2, 3, 4]);
+        let y = x.permute(&[2, 0, 1]);
+        assert_eq!(y.shape(), [4, 2, 3]);
+        assert_eq!(y.narrow(0, 1, 1).to_vec(), [1.0, 5.0, 9.0, 13.0, 17.0, 21.0]);
+        assert_eq!(y.reshape(&[8, 3]).to_vec(), y.to_vec());
+        assert!(x.narrow(2, 1, 0).to_vec().is_empty());
+        assert_eq!(counting(&[1, 2]).broadcast_to(&[2, 2]).to_vec(), [0.0, 1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn reshape_splits_and_joins_axes_of_a_view_without_copying() {
+        let x = counting(&[2, 3, 8]);
+        let part = x.narrow(2, 4, 4);
+        let split = part.reshape(&[2, 3, 2, 1, 2]);
+        assert!(std::sync::Arc::ptr_eq(&split.storage, &x.storage));
+        assert_eq!(split.to_vec(), part.to_vec());
+        let joined = part.reshape(&[6, 4]);
+        assert!(std::sync::Arc::ptr_eq(&joined.storage, &x.storage));
+        assert_eq!(joined.to_vec(), part.to_vec());
+        assert_eq!(part.reshape(&[24]).to_vec(), part.to_vec());
+        assert_eq!(x.transpose(0, 1).reshape(&[6, 8]).data()[8], 24.0);
+    }
+
+    #[test]
+    fn a_large_view_is_copied_whole() {
+        let x = counting(&[130, 300]);
+        let y = x.transpose(0, 1).contiguous();
+        assert!(
+            (0..300).all(|i| (0..130).all(|j| y.data()[i * 130 + j] == (j * 300 + i) as Float))
+        );
+    }
+
+    #[test]
+    fn concat_undoes_narrow_along_each_axis() {
+        let x = counting(&[3, 4, 2]);
+        for axis in 0..3 {
+            let size = x.size(axis);
+            let joined =
+                Tensor::concat(&[&x.narrow(axis, 0, 1), &x.narrow(axis, 1, size - 1)], axis);
+            assert_eq!(joined.to_vec(), x.to_vec());
+        }
+    }
+
+    #[test]
+    fn add_at_adds_to_its_own_place() {
+        let mut x = Tensor::zeros(&[2, 3]);
+        x.add_at(1, 1, &Tensor::ones(&[2, 2]));
+        assert_eq!(x.to_vec(), [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "narrow: 2..5 goes beyond axis 1: [2, 4]")]
+    fn narrow_stays_inside() {
+        counting(&[2, 4]).narrow(-1, 2, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "reshape: 6 numbers can't take the new shape: [2, 3] and [4, 2]")]
+    fn reshape_keeps_the_count() {
+        counting(&[2, 3]).reshape(&[4, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "permute: [0, 0] does not name each axis once: [2, 3]")]
+    fn permute_names_each_axis() {
+        counting(&[2, 3]).permute(&[0, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "concat: sizes differ beside axis 0: [2, 3] and [2, 4]")]
+    fn concat_needs_equal_sides() {
+        Tensor::concat(&[&counting(&[2, 3]), &counting(&[2, 4])], 0);
+    }
+}

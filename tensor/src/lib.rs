@@ -1,0 +1,48 @@
+//! Numbers in a shape: the tensor, its storage, the matrix product and vector maths. No gradient.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Tensor`] | shape, strides and a shared buffer; constructors and access |
+//! | `layout` | reshape, permute, narrow, broadcast, concat: views where possible |
+//! | `elementwise` | `map`, `zip` with broadcasting, the operators `+ - * /` |
+//! | `reduce` | sums over axes, maxima |
+//! | `matmul` | the matrix product of any rank |
+//! | [`vmath`] | exponential, sums and dot products of slices |
+//! | [`simd`] | kernels compiled for several instruction sets, chosen at run time |
+//! | [`par`] | splitting work over threads without changing its result |
+//! | [`random`] | the one seeded generator |
+//! | [`tokens`] | token ids, checked where they enter |
+//! | [`file`] | safetensors files in and out |
+//!
+//! A wrong shape is a bug and panics with the operation, both shapes and a hint; whatever comes
+//! from outside (files, ids) returns a [`Result`].
+
+mod elementwise;
+mod error;
+pub mod file;
+mod layout;
+mod matmul;
+pub mod par;
+pub mod random;
+mod reduce;
+pub mod shape;
+pub mod simd;
+mod storage;
+#[allow(clippy::module_inception)]
+mod tensor;
+pub mod tokens;
+pub mod vmath;
+
+pub use error::Error;
+pub use random::Rng;
+pub use storage::OutOfMemory;
+pub use tensor::Tensor;
+pub use tokens::{Targets, Tokens};
+
+/// The number a tensor holds: `f32`, or `f64` when the workspace is compiled with
+/// `--cfg attendant_f64` (for gradient checks).
+#[cfg(not(attendant_f64))]
+pub type Float = f32;
+/// The number a tensor holds: `f64` in this build, made for gradient checks.
+#[cfg(attendant_f64)]
+pub type Float = f64;

@@ -1,0 +1,356 @@
+//! The matrix product of any rank, batches broadcast, every stride accepted.
+//!
+//! Each product is cut into pieces of its output that threads work on; every number of the output
+//! is summed in one order, whatever the cut, so that the result does not depend on the number of
+//! threads. A piece is handed to the `matrixmultiply` crate (packing and register tiles after
+//! Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008), which picks
+//! its kernel at run time; a single row, where packing would cost more than the product, is
+//! computed here.
+
+use crate::{Float, Tensor, shape, simd, vmath};
+use rayon::prelude::*;
+
+/// One matrix of a batch, or a part of one: rows, columns and their strides.
+#[derive(Clone, Copy)]
+struct Matrix {
+    offset: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+/// C[m × n] = A[m × k] · B[k × n], as offsets into three buffers.
+#[derive(Clone, Copy)]
+struct Product {
+    m: usize,
+    k: usize,
+    n: usize,
+    a: Matrix,
+    b: Matrix,
+    c: Matrix,
+    /// The product's output is one row: decided before it is cut, so that a cut changes no bits.
+    single_row: bool,
+}
+
+/// Products below this many multiplications are not worth a second thread.
+const SMALL: usize = 64 * 1024;
+/// Pieces are cut at multiples of this many rows or columns, so that register tiles stay whole.
+const TILE: usize = 48;
+
+impl Tensor {
+    /// The matrix product over the last two axes, leading axes broadcast.
+    ///
+    /// ```math
+    /// C_{ij} = \sum_p A_{ip} B_{pj}
+    /// ```
+    /// `[.., m, k] · [.., k, n] → [.., m, n]`; a tensor of rank 1 is a row on the left and a
+    /// column on the right, and the axis so added is dropped again.
+    ///
+    /// # Panics
+    /// If the inner sizes differ or the leading axes do not broadcast.
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor) -> Tensor {
+        if self.rank() == 1 {
+            let product = self.reshape(&[1, self.len()]).matmul(other);
+            let mut shape = product.shape().to_vec();
+            shape.remove(shape.len().saturating_sub(if other.rank() == 1 { 1 } else { 2 }));
+            return product.reshape(&shape);
+        }
+        if other.rank() == 1 {
+            let product = self.matmul(&other.reshape(&[other.len(), 1]));
+            let shape = product.shape()[..product.rank() - 1].to_vec();
+            return product.reshape(&shape);
+        }
+        self.check_inner_sizes(other);
+        if other.rank() == 2 && self.rank() > 2 && self.is_contiguous() {
+            // One tall product instead of a batch of short ones.
+            let rows = self.len() / self.size(-1).max(1);
+            let mut shape = self.shape.clone();
+            *shape.last_mut().expect("rank above 2") = other.size(1);
+            if !self.is_empty() {
+                let tall = self.reshape(&[rows, self.size(-1)]);
+                return tall.batched_product(other).reshape(&shape);
+            }
+        }
+        self.batched_product(other)
+    }
+
+    /// `self · other` with the result laid out in memory as `like` is: row by row, or column by
+    /// column where `like` is a transposed view. A gradient made so can be added to its parameter's
+    /// other gradients, and read by an optimizer, without being copied.
+    ///
+    /// # Panics
+    /// As [`Tensor::matmul`].
+    #[track_caller]
+    pub fn matmul_laid_out_as(&self, other: &Tensor, like: &Tensor) -> Tensor {
+        let column_by_column =
+            like.rank() >= 2 && like.strides[like.rank() - 2] < like.strides[like.rank() - 1];
+        if column_by_column {
+            other.transpose(-2, -1).matmul(&self.transpose(-2, -1)).transpose(-2, -1)
+        } else {
+            self.matmul(other)
+        }
+    }
+
+    #[track_caller]
+    fn check_inner_sizes(&self, other: &Tensor) {
+        let (k, rows) = (self.size(-1), other.size(-2));
+        if k != rows {
+            let hint = if k == other.size(-1) { "did you mean b.transpose(-2, -1)?" } else { "" };
+            let rule = format!("inner sizes differ, {k} ≠ {rows}");
+            shape::wrong("matmul", &rule, &[&self.shape, &other.shape], hint);
+        }
+    }
+
+    #[track_caller]
+    fn batched_product(&self, other: &Tensor) -> Tensor {
+        let (m, k, n) = (self.size(-2), self.size(-1), other.size(-1));
+        let (a_batch, b_batch) = (&self.shape[..self.rank() - 2], &other.shape[..other.rank() - 2]);
+        let batch = shape::broadcast("matmul", a_batch, b_batch);
+        let a_strides = shape::broadcast_strides(a_batch, &self.strides[..a_batch.len()], &batch);
+        let b_strides = shape::broadcast_strides(b_batch, &other.strides[..b_batch.len()], &batch);
+        let out_shape = [&batch[..], &[m, n]].concat();
+
+        let mut products = Vec::with_capacity(batch.iter().product());
+        shape::for_each_offset(&batch, [&a_strides, &b_strides], |[a, b]| {
+            let c = products.len() * m * n;
+            products.push(Product {
+                m,
+                k,
+                n,
+                a: self.matrix(a),
+                b: other.matrix(b),
+                c: Matrix { offset: c, row_stride: n, column_stride: 1 },
+                single_row: m == 1 && k > 0 && self.strides[self.rank() - 1] == 1,
+            });
+        });
+        let a = &self.storage.as_slice()[self.offset.min(self.storage.as_slice().len())..];
+        let b = &other.storage.as_slice()[other.offset.min(other.storage.as_slice().len())..];
+        Tensor::build(&out_shape, |c| {
+            if c.is_empty() {
+                return;
+            }
+            multiply_all(&products, a, b, c);
+        })
+    }
+
+    fn matrix(&self, offset: usize) -> Matrix {
+        let rank = self.rank();
+        Matrix { offset, row_stride: self.strides[rank - 2], column_stride: self.strides[rank - 1] }
+    }
+}
+
+fn multiply_all(products: &[Product], a: &[Float], b: &[Float], c: &mut [Float]) {
+    let c = Output(c.as_mut_ptr());
+    let work = products.iter().map(|p| p.m * p.k * p.n).sum::<usize>();
+    let threads = rayon::current_num_threads();
+    if work < SMALL || threads == 1 {
+        // SAFETY: the products write disjoint parts of `c`, one after the other.
+        return products.iter().for_each(|product| unsafe { product.compute(a, b, c) });
+    }
+    let pieces_each = (4 * threads).div_ceil(products.len());
+    let pieces: Vec<Product> =
+        products.iter().flat_map(|product| product.cut(pieces_each)).collect();
+    // SAFETY: the pieces write disjoint parts of `c`.
+    pieces.par_iter().for_each(|piece| unsafe { piece.compute(a, b, c) });
+}
+
+/// The start of the output buffer, which threads write at disjoint places.
+#[derive(Clone, Copy)]
+struct Output(*mut Float);
+
+// SAFETY: see `multiply_all`: no two threads get the same numbers.
+unsafe impl Send for Output {}
+// SAFETY: as above.
+unsafe impl Sync for Output {}
+
+impl Product {
+    /// Up to `count` pieces along the longer side of the output.
+    fn cut(&self, count: usize) -> Vec<Product> {
+        let longer = self.m.max(self.n);
+        let piece = longer.div_ceil(count).next_multiple_of(TILE);
+        (0..longer)
+            .step_by(piece)
+            .map(|start| {
+                let len = piece.min(longer - start);
+                let mut part = *self;
+                if self.m >= self.n {
+                    part.m = len;
+                    part.a.offset += start * self.a.row_stride;
+                    part.c.offset += start * self.c.row_stride;
+                } else {
+                    part.n = len;
+                    part.b.offset += start * self.b.column_stride;
+                    part.c.offset += start * self.c.column_stride;
+                }
+                part
+            })
+            .collect()
+    }
+
+    /// Computes C.
+    ///
+    /// # Safety
+    /// No other thread may read or write this product's part of `c`.
+    unsafe fn compute(&self, a: &[Float], b: &[Float], c: Output) {
+        if self.single_row {
+            let x = &a[self.a.offset..][..self.k];
+            // SAFETY: the caller gives this part of `c` to us alone; rows of C are contiguous.
+            let y = unsafe { std::slice::from_raw_parts_mut(c.0.add(self.c.offset), self.n) };
+            if self.b.column_stride == 1 {
+                return row_times_rows(x, &b[self.b.offset..], self.b.row_stride, y);
+            }
+            if self.b.row_stride == 1 {
+                return row_times_columns(x, &b[self.b.offset..], self.b.column_stride, y);
+            }
+        }
+        let (a, b) = (a[self.a.offset.min(a.len())..].as_ptr(), &b[self.b.offset.min(b.len())..]);
+        // SAFETY: the strides come from tensors that checked their bounds; `c` as above.
+        unsafe {
+            gemm(
+                self.m,
+                self.k,
+                self.n,
+                1.0,
+                a,
+                self.a.row_stride as isize,
+                self.a.column_stride as isize,
+                b.as_ptr(),
+                self.b.row_stride as isize,
+                self.b.column_stride as isize,
+                0.0,
+                c.0.add(self.c.offset),
+                self.c.row_stride as isize,
+                self.c.column_stride as isize,
+            );
+        }
+    }
+}
+
+#[cfg(attendant_f64)]
+use matrixmultiply::dgemm as gemm;
+#[cfg(not(attendant_f64))]
+use matrixmultiply::sgemm as gemm;
+
+simd! {
+    /// y = x · B, B stored row by row: y is the sum of B's rows, each times an entry of x.
+    fn row_times_rows(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
+        y.fill(0.0);
+        let n = y.len();
+        let (fours, rest) = x.as_chunks::<4>();
+        for (block, &[x0, x1, x2, x3]) in fours.iter().enumerate() {
+            let rows = &b[4 * block * stride..];
+            let (b0, b1) = (&rows[..n], &rows[stride..][..n]);
+            let (b2, b3) = (&rows[2 * stride..][..n], &rows[3 * stride..][..n]);
+            for j in 0..n {
+                y[j] += (x0 * b0[j] + x1 * b1[j]) + (x2 * b2[j] + x3 * b3[j]);
+            }
+        }
+        for (p, &x) in rest.iter().enumerate() {
+            let row = &b[(4 * fours.len() + p) * stride..][..n];
+            for (y, &b) in y.iter_mut().zip(row) {
+                *y += x * b;
+            }
+        }
+    }
+}
+
+simd! {
+    /// y = x · B, B stored column by column: each entry of y is a dot product.
+    fn row_times_columns(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
+        for (j, y) in y.iter_mut().enumerate() {
+            *y = vmath::dot(x, &b[j * stride..][..x.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rng;
+    use proptest::prelude::*;
+
+    /// The definition, in loops over broadcast views.
+    fn naive(a: &Tensor, b: &Tensor) -> Tensor {
+        let (m, k, n) = (a.size(-2), a.size(-1), b.size(-1));
+        let batch =
+            shape::broadcast("test", &a.shape()[..a.rank() - 2], &b.shape()[..b.rank() - 2]);
+        let a = a.broadcast_to(&[&batch[..], &[m, k]].concat()).to_vec();
+        let b = b.broadcast_to(&[&batch[..], &[k, n]].concat()).to_vec();
+        Tensor::build(&[&batch[..], &[m, n]].concat(), |c| {
+            for (index, c) in c.iter_mut().enumerate() {
+                let (matrix, i, j) = (index / (m * n), index / n % m, index % n);
+                *c =
+                    (0..k).map(|p| a[(matrix * m + i) * k + p] * b[(matrix * k + p) * n + j]).sum();
+            }
+        })
+    }
+
+    fn assert_close(a: &Tensor, b: &Tensor) {
+        assert_eq!(a.shape(), b.shape());
+        let (a, b) = (a.to_vec(), b.to_vec());
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-3), "{a:?} {b:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_definition_for_any_shape_stride_and_broadcast(
+            m in 0usize..40, k in 0usize..40, n in 0usize..40,
+            batch in prop::collection::vec((1usize..4, 0usize..3), 0..3),
+            a_transposed in any::<bool>(), b_transposed in any::<bool>(),
+        ) {
+            let side = |which| -> Vec<usize> {
+                batch.iter().map(|&(size, one)| if one == which { 1 } else { size }).collect()
+            };
+            let mut rng = Rng::seeded((m * 1600 + k * 40 + n) as u64);
+            let mut make = |batch: Vec<usize>, rows, columns, transposed: bool| {
+                let tail = if transposed { [columns, rows] } else { [rows, columns] };
+                let x = rng.normal(&[&batch[..], &tail].concat(), 1.0);
+                if transposed { x.transpose(-2, -1) } else { x }
+            };
+            let a = make(side(1), m, k, a_transposed);
+            let b = make(side(2), k, n, b_transposed);
+            let expected = naive(&a, &b);
+            assert_close(&a.matmul(&b), &expected);
+            for like in [a.matmul(&b), expected.transpose(-2, -1).contiguous().transpose(-2, -1)] {
+                assert_close(&a.matmul_laid_out_as(&b, &like), &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn large_products_equal_the_definition_on_any_number_of_threads() {
+        let mut rng = Rng::seeded(1);
+        for (m, k, n) in
+            [(130, 300, 97), (1, 400, 500), (257, 600, 1), (97, 31, 400), (97, 300, 20)]
+        {
+            let (a, b) = (rng.normal(&[m, k], 1.0), rng.normal(&[k, n], 1.0));
+            let product = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| a.matmul(&b))
+            };
+            let one = product(1);
+            assert_close(&one, &naive(&a, &b));
+            for threads in [2, 3, 7] {
+                assert!(product(threads).to_vec() == one.to_vec(), "{threads} threads");
+            }
+            let columns = b.transpose(0, 1).contiguous().transpose(0, 1);
+            assert_close(&a.matmul(&columns), &one);
+        }
+    }
+
+    #[test]
+    fn a_vector_is_a_row_on_the_left_and_a_column_on_the_right() {
+        let x = Tensor::new([1.0, 2.0], &[2]);
+        let a = Tensor::new([1.0, 2.0, 3.0, 4.0], &[2, 2]);
+        assert_eq!(x.matmul(&a).to_vec(), [7.0, 10.0]);
+        assert_eq!(a.matmul(&x).to_vec(), [5.0, 11.0]);
+        assert_eq!((x.matmul(&x).shape(), x.matmul(&x).item()), (&[][..], 5.0));
+    }
+
+    #[test]
+    #[should_panic(expected = "matmul: inner sizes differ, 64 ≠ 32: [8, 64] and [32, 64]; \
+                               did you mean b.transpose(-2, -1)?")]
+    fn inner_sizes_must_agree() {
+        Tensor::zeros(&[8, 64]).matmul(&Tensor::zeros(&[32, 64]));
+    }
+}

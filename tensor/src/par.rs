@@ -1,0 +1,79 @@
+//! Splitting work over threads without changing its result.
+//!
+//! Work is split by output, never by reduction, and the pieces do not depend on the number of
+//! threads: each number is computed by the same operations in the same order on 1, 2 or 7 threads.
+
+use crate::Float;
+use rayon::prelude::*;
+
+/// Below this many numbers a second thread costs more than it brings.
+const GRAIN: usize = 16 * 1024;
+
+/// Calls `work(first, piece)` for consecutive pieces of `out`, where `first` is the index of the
+/// piece's first number.
+pub fn for_pieces(out: &mut [Float], work: impl Fn(usize, &mut [Float]) + Sync) {
+    for_rows(out, 1, work);
+}
+
+/// Calls `work(first_row, rows)` for consecutive pieces of `out` that hold whole rows of `width`.
+pub fn for_rows(out: &mut [Float], width: usize, work: impl Fn(usize, &mut [Float]) + Sync) {
+    let width = width.max(1);
+    let rows = GRAIN.div_ceil(width);
+    if out.len() <= rows * width {
+        return work(0, out);
+    }
+    out.par_chunks_mut(rows * width).enumerate().for_each(|(piece, out)| work(piece * rows, out));
+}
+
+/// [`for_rows`] over two outputs with rows of their own widths and the same number of rows.
+pub fn for_rows_of_two(
+    (a, a_width): (&mut [Float], usize),
+    (b, b_width): (&mut [Float], usize),
+    work: impl Fn(usize, &mut [Float], &mut [Float]) + Sync,
+) {
+    let (a_width, b_width) = (a_width.max(1), b_width.max(1));
+    let rows = GRAIN.div_ceil(a_width.max(b_width));
+    if a.len() <= rows * a_width {
+        return work(0, a, b);
+    }
+    a.par_chunks_mut(rows * a_width)
+        .zip(b.par_chunks_mut(rows * b_width))
+        .enumerate()
+        .for_each(|(piece, (a, b))| work(piece * rows, a, b));
+}
+
+/// The sum of `term(i)` over `0..count`, added in a fixed order on any number of threads.
+pub fn ordered_sum(count: usize, term: impl Fn(usize) -> f64 + Sync + Send) -> f64 {
+    let terms: Vec<f64> = (0..count).into_par_iter().map(term).collect();
+    terms.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_is_visited_once() {
+        for len in [0, 1, 7, GRAIN, GRAIN + 1, 5 * GRAIN + 3] {
+            let mut out = vec![0.0; len];
+            for_pieces(&mut out, |first, piece| {
+                for (i, x) in piece.iter_mut().enumerate() {
+                    *x += (first + i) as Float;
+                }
+            });
+            assert!(out.iter().enumerate().all(|(i, &x)| x == i as Float));
+        }
+    }
+
+    #[test]
+    fn rows_stay_whole() {
+        let width = 1000;
+        let mut out = vec![0.0; 100 * width];
+        for_rows(&mut out, width, |first, rows| {
+            for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+                row.fill((first + i) as Float);
+            }
+        });
+        assert!(out.iter().enumerate().all(|(i, &x)| x == (i / width) as Float));
+    }
+}

@@ -1,0 +1,214 @@
+//! Storage: a 64-byte aligned buffer, reused from step to step, or a slice of a memory map.
+//!
+//! A training step asks for the same sizes again and again. Fresh memory from the operating
+//! system costs a page fault every 4 KiB, so a buffer that is let go waits in a pool for the next
+//! request of its size. The pool and the live buffers together never hold more than the live
+//! buffers once held at their peak, plus an eighth.
+
+use crate::Float;
+use memmap2::Mmap;
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const ALIGNMENT: usize = 64;
+/// Buffers below this many numbers are not worth a place in the pool.
+const SMALLEST_POOLED: usize = 1024;
+
+/// Where a tensor's numbers lie.
+pub(crate) enum Storage {
+    Owned(Buffer),
+    /// `len` numbers from byte `start` of a map; alignment and bounds were checked when made.
+    Mapped {
+        map: Arc<Mmap>,
+        start: usize,
+        len: usize,
+    },
+}
+
+impl Storage {
+    pub fn as_slice(&self) -> &[Float] {
+        match self {
+            Storage::Owned(buffer) => buffer.as_slice(),
+            // SAFETY: `mapped` checked that the range lies in the map and is aligned; any bit
+            // pattern is a float; the map lives as long as `self`.
+            Storage::Mapped { map, start, len } => unsafe {
+                std::slice::from_raw_parts(map.as_ptr().add(*start).cast(), *len)
+            },
+        }
+    }
+
+    /// `len` numbers from byte `start` of `map`, or `None` where they are not aligned or inside.
+    pub fn mapped(map: Arc<Mmap>, start: usize, len: usize) -> Option<Storage> {
+        let end = start.checked_add(len.checked_mul(size_of::<Float>())?)?;
+        let aligned = (map.as_ptr() as usize + start).is_multiple_of(align_of::<Float>());
+        (aligned && end <= map.len()).then_some(Storage::Mapped { map, start, len })
+    }
+}
+
+/// The panic payload of an allocation that the system refused.
+#[derive(Debug, Clone, Copy)]
+pub struct OutOfMemory {
+    /// Bytes that were asked for.
+    pub bytes: usize,
+}
+
+/// An owned, aligned run of numbers.
+pub(crate) struct Buffer {
+    start: NonNull<Float>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: a buffer owns its memory; shared access only reads.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// A buffer of `len` numbers whose values are left over from earlier use.
+    pub fn stale(len: usize) -> Buffer {
+        if len < SMALLEST_POOLED {
+            return Buffer { start: allocate(len), len, capacity: len };
+        }
+        let (start, capacity) = pool().take(len);
+        Buffer { start, len, capacity }
+    }
+
+    pub fn zeros(len: usize) -> Buffer {
+        let mut buffer = Buffer::stale(len);
+        buffer.as_mut_slice().fill(0.0);
+        buffer
+    }
+
+    pub fn as_slice(&self) -> &[Float] {
+        // SAFETY: `start` points to at least `len` numbers, initialized since allocation.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [Float] {
+        // SAFETY: as above, and `&mut self` makes this the only access.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.capacity < SMALLEST_POOLED {
+            release(self.start, self.capacity);
+        } else {
+            pool().give_back(self.start, self.capacity);
+        }
+    }
+}
+
+/// Buffers that wait for their next use, by capacity, and the count of numbers in use.
+struct Pool {
+    waiting: BTreeMap<usize, Vec<NonNull<Float>>>,
+    waiting_numbers: usize,
+    live_numbers: usize,
+    peak_live_numbers: usize,
+}
+
+// SAFETY: the pool owns the memory behind its pointers.
+unsafe impl Send for Pool {}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    waiting: BTreeMap::new(),
+    waiting_numbers: 0,
+    live_numbers: 0,
+    peak_live_numbers: 0,
+});
+
+fn pool() -> MutexGuard<'static, Pool> {
+    // A refused allocation panics while the lock is held; the pool is whole all the same.
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// The smallest waiting buffer of `len` to 1.25 × `len` numbers, or a new one.
+    fn take(&mut self, len: usize) -> (NonNull<Float>, usize) {
+        let fitting = self.waiting.range(len..=len + len / 4).next().map(|(&capacity, _)| capacity);
+        let (start, capacity) = match fitting {
+            Some(capacity) => (self.remove(capacity), capacity),
+            None => {
+                self.trim(len);
+                (allocate(len), len)
+            }
+        };
+        self.live_numbers += capacity;
+        self.peak_live_numbers = self.peak_live_numbers.max(self.live_numbers);
+        (start, capacity)
+    }
+
+    fn give_back(&mut self, start: NonNull<Float>, capacity: usize) {
+        self.waiting.entry(capacity).or_default().push(start);
+        self.waiting_numbers += capacity;
+        self.live_numbers -= capacity;
+    }
+
+    fn remove(&mut self, capacity: usize) -> NonNull<Float> {
+        let list = self.waiting.get_mut(&capacity).expect("a list of this capacity");
+        let start = list.pop().expect("no empty list is kept");
+        if list.is_empty() {
+            self.waiting.remove(&capacity);
+        }
+        self.waiting_numbers -= capacity;
+        start
+    }
+
+    /// Frees waiting buffers, largest first, until a new one of `len` keeps the promised bound.
+    fn trim(&mut self, len: usize) {
+        let peak = self.peak_live_numbers.max(self.live_numbers + len);
+        let bound = peak + peak / 8;
+        while self.live_numbers + self.waiting_numbers + len > bound {
+            let Some((&capacity, _)) = self.waiting.last_key_value() else { break };
+            let start = self.remove(capacity);
+            release(start, capacity);
+        }
+    }
+}
+
+fn layout(capacity: usize) -> Option<Layout> {
+    let bytes = capacity.max(1).checked_mul(size_of::<Float>())?;
+    Layout::from_size_align(bytes, ALIGNMENT).ok()
+}
+
+fn allocate(capacity: usize) -> NonNull<Float> {
+    // SAFETY: the layout's size is not zero. Zeroed, so that stale contents are always numbers.
+    layout(capacity)
+        .and_then(|layout| NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Float>()))
+        .unwrap_or_else(|| {
+            let bytes = capacity.saturating_mul(size_of::<Float>());
+            std::panic::panic_any(OutOfMemory { bytes })
+        })
+}
+
+fn release(start: NonNull<Float>, capacity: usize) {
+    let layout = layout(capacity).expect("it was allocated with this layout");
+    // SAFETY: `allocate` made it with the same layout, and its owner lets go of it here.
+    unsafe { dealloc(start.as_ptr().cast(), layout) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_aligned_and_reused() {
+        let first = Buffer::stale(54_321);
+        let address = first.as_slice().as_ptr() as usize;
+        assert_eq!(address % ALIGNMENT, 0);
+        drop(first);
+        // Other tests share the pool, so that only "some buffer came back" can be asserted.
+        assert!(pool().waiting_numbers > 0);
+        assert_eq!(Buffer::zeros(54_321).as_slice().iter().sum::<Float>(), 0.0);
+    }
+
+    #[test]
+    fn an_allocation_refused_by_the_system_panics_with_its_size() {
+        let panic = std::panic::catch_unwind(|| Buffer::stale(usize::MAX / 16)).err().unwrap();
+        assert!(panic.downcast_ref::<OutOfMemory>().unwrap().bytes > 1 << 50);
+    }
+}

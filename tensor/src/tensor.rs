@@ -1,0 +1,248 @@
+//! The tensor: numbers in a shared buffer, seen through a shape and strides.
+
+use crate::storage::{Buffer, Storage};
+use crate::{Float, shape};
+use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
+use std::fmt;
+use std::sync::Arc;
+
+/// An array of [`Float`] of any rank.
+///
+/// Cloning shares the buffer; writing through [`Tensor::data_mut`] copies it first if it is shared.
+/// Views (transposed, narrowed, broadcast) share it too, and every operation accepts any view.
+///
+/// ```
+/// use tensor::Tensor;
+/// let x = Tensor::new([1.0, 2.0, 3.0, 4.0], &[2, 2]);
+/// assert_eq!(x.matmul(&x.transpose(0, 1)).to_vec(), [5.0, 11.0, 11.0, 25.0]);
+/// ```
+#[derive(Clone)]
+pub struct Tensor {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) offset: usize,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) strides: Vec<usize>,
+}
+
+impl Tensor {
+    /// The numbers of `values`, in row-major order, as a tensor of `shape`.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the shape.
+    #[track_caller]
+    pub fn new(values: impl AsRef<[Float]>, shape: &[usize]) -> Tensor {
+        let values = values.as_ref();
+        if values.len() != shape.iter().product::<usize>() {
+            let rule = format!("{} values do not fill the shape", values.len());
+            shape::wrong("new", &rule, &[shape], "");
+        }
+        let mut buffer = Buffer::stale(values.len());
+        buffer.as_mut_slice().copy_from_slice(values);
+        Tensor::from_buffer(buffer, shape)
+    }
+
+    /// A tensor of rank 0 that holds `value`.
+    pub fn scalar(value: Float) -> Tensor {
+        Tensor::full(&[], value)
+    }
+
+    /// Zeros.
+    pub fn zeros(shape: &[usize]) -> Tensor {
+        Tensor::from_buffer(Buffer::zeros(shape.iter().product()), shape)
+    }
+
+    /// Ones.
+    pub fn ones(shape: &[usize]) -> Tensor {
+        Tensor::full(shape, 1.0)
+    }
+
+    /// `value` everywhere.
+    pub fn full(shape: &[usize], value: Float) -> Tensor {
+        Tensor::build(shape, |out| out.fill(value))
+    }
+
+    /// A tensor filled by `fill`, which gets all its numbers in row-major order and must write
+    /// each: they hold whatever an earlier tensor left there.
+    pub fn build(shape: &[usize], fill: impl FnOnce(&mut [Float])) -> Tensor {
+        let mut buffer = Buffer::stale(shape.iter().product());
+        fill(buffer.as_mut_slice());
+        Tensor::from_buffer(buffer, shape)
+    }
+
+    pub(crate) fn from_buffer(buffer: Buffer, shape: &[usize]) -> Tensor {
+        Tensor::from_storage(Storage::Owned(buffer), shape)
+    }
+
+    pub(crate) fn from_storage(storage: Storage, shape: &[usize]) -> Tensor {
+        Tensor {
+            storage: Arc::new(storage),
+            offset: 0,
+            shape: shape.to_vec(),
+            strides: shape::row_major_strides(shape),
+        }
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The size of one axis; negative counts from the end.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn size(&self, axis: isize) -> usize {
+        self.shape[shape::axis("size", &self.shape, axis)]
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it holds no number, an axis being of size 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of its numbers.
+    pub fn bytes(&self) -> usize {
+        self.len() * size_of::<Float>()
+    }
+
+    /// Whether the numbers lie in memory in row-major order without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
+            let fits = size == 1 || stride == expected;
+            expected *= size;
+            fits
+        }) || self.is_empty()
+    }
+
+    /// The numbers in row-major order, if they lie so in memory.
+    pub fn as_slice(&self) -> Option<&[Float]> {
+        let whole = self.storage.as_slice();
+        self.is_contiguous().then(|| {
+            if self.is_empty() { &[] } else { &whole[self.offset..self.offset + self.len()] }
+        })
+    }
+
+    /// The numbers in row-major order, copied.
+    pub fn to_vec(&self) -> Vec<Float> {
+        self.contiguous().data().to_vec()
+    }
+
+    /// The numbers of a contiguous tensor in row-major order.
+    ///
+    /// # Panics
+    /// If it is a view that is not contiguous: call [`Tensor::contiguous`] first.
+    #[track_caller]
+    pub fn data(&self) -> &[Float] {
+        self.as_slice().expect("data of a contiguous tensor; call contiguous() first")
+    }
+
+    /// The one number of a tensor that holds a single one.
+    ///
+    /// # Panics
+    /// If it holds none or several.
+    #[track_caller]
+    pub fn item(&self) -> Float {
+        if self.len() != 1 {
+            shape::wrong("item", "the tensor does not hold exactly one number", &[&self.shape], "");
+        }
+        self.storage.as_slice()[self.offset]
+    }
+
+    /// The numbers in row-major order, to be changed in place. Copies them first if the buffer is
+    /// shared, mapped from a file, or not contiguous.
+    pub fn data_mut(&mut self) -> &mut [Float] {
+        let len = self.len();
+        let owned = matches!(Arc::get_mut(&mut self.storage), Some(Storage::Owned(_)));
+        if !(owned && self.is_contiguous()) {
+            *self = self.copied();
+        }
+        match Arc::get_mut(&mut self.storage) {
+            Some(Storage::Owned(buffer)) if len > 0 => {
+                &mut buffer.as_mut_slice()[self.offset..self.offset + len]
+            }
+            _ => &mut [],
+        }
+    }
+
+    /// As an `ndarray` view of the same memory.
+    pub fn view(&self) -> ArrayViewD<'_, Float> {
+        if self.is_empty() {
+            return ArrayViewD::from_shape(IxDyn(&self.shape), &[]).expect("an empty view");
+        }
+        let strides = IxDyn(&self.strides);
+        let numbers = &self.storage.as_slice()[self.offset..];
+        ArrayViewD::from_shape(IxDyn(&self.shape).strides(strides), numbers)
+            .expect("the strides stay inside the buffer")
+    }
+
+    /// From an `ndarray` array or view, copied.
+    pub fn from_view(view: ArrayViewD<'_, Float>) -> Tensor {
+        Tensor::build(view.shape(), |out| {
+            for (out, &x) in out.iter_mut().zip(view.iter()) {
+                *out = x;
+            }
+        })
+    }
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.view(), self.shape)
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_to_a_shared_tensor_leaves_the_other_alone() {
+        let a = Tensor::new([1.0, 2.0], &[2]);
+        let mut b = a.clone();
+        b.data_mut()[0] = 5.0;
+        assert_eq!((a.to_vec(), b.to_vec()), (vec![1.0, 2.0], vec![5.0, 2.0]));
+    }
+
+    #[test]
+    fn an_unshared_tensor_is_written_in_place() {
+        let mut a = Tensor::zeros(&[3]);
+        let before = a.data().as_ptr();
+        a.data_mut()[1] = 1.0;
+        assert_eq!(a.data().as_ptr(), before);
+    }
+
+    #[test]
+    fn displays_numbers_and_shape() {
+        assert_eq!(Tensor::new([1.0, 2.5], &[1, 2]).to_string(), "[[1, 2.5]] [1, 2]");
+    }
+
+    #[test]
+    #[should_panic(expected = "new: 3 values do not fill the shape: [2, 2]")]
+    fn the_number_of_values_must_fit_the_shape() {
+        Tensor::new([1.0, 2.0, 3.0], &[2, 2]);
+    }
+
+    #[test]
+    fn goes_to_ndarray_and_back() {
+        let x = Tensor::new([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]).transpose(0, 1);
+        assert_eq!(Tensor::from_view(x.view()).to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+}
