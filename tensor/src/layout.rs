@@ -105,7 +105,7 @@ impl Tensor {
         let mut joined = Tensor::build(&shape, |_| {});
         let mut start = 0;
         for part in parts {
-            joined.write(axis, start, part, |out, x| *out = x);
+            joined.assign_at(axis, start, part);
             start += part.shape[axis];
         }
         joined
@@ -118,6 +118,15 @@ impl Tensor {
     #[track_caller]
     pub fn add_at(&mut self, axis: usize, start: usize, part: &Tensor) {
         self.write(axis, start, part, |out, x| *out += x);
+    }
+
+    /// Replaces the entries from `start` along `axis` by `part`.
+    ///
+    /// # Panics
+    /// If the part does not fit there.
+    #[track_caller]
+    pub fn assign_at(&mut self, axis: usize, start: usize, part: &Tensor) {
+        self.write(axis, start, part, |out, x| *out = x);
     }
 
     #[track_caller]

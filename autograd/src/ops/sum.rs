@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_of_many_ones_is_exact() {
+    fn an_extreme_number_of_ones_sums_exactly() {
         assert_eq!(
             Var::constant(Tensor::ones(&[1 << 22])).sum().item(),
             (1 << 22) as tensor::Float

@@ -1,0 +1,118 @@
+//! Named parameters: what makes a struct of layers a model.
+
+use autograd::Parameter;
+
+/// Something that holds parameters under dotted names.
+///
+/// A layer is a struct, its forward, and one line that lists the fields that hold parameters:
+///
+/// ```
+/// use autograd::{Parameter, Var};
+/// use tensor::Tensor;
+/// use transformer::{Linear, Module, parameters_of};
+/// struct Twice {
+///     inner: Linear,
+///     scale: Parameter,
+/// }
+/// parameters_of!(Twice { inner, scale });
+/// impl Twice {
+///     fn forward(&self, x: &Var) -> Var {
+///         self.inner.forward(&self.inner.forward(x)) * &*self.scale
+///     }
+/// }
+/// let twice = Twice {
+///     inner: Linear::new(&mut tensor::Rng::seeded(1), 4, 4, 0.02),
+///     scale: Parameter::new(Tensor::ones(&[4])),
+/// };
+/// let names: Vec<String> = twice.parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["inner.weight", "inner.bias", "scale"]);
+/// ```
+pub trait Module {
+    /// Appends each parameter, its name prefixed with `path`.
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>);
+
+    /// Appends each parameter, to be changed, its name prefixed with `path`.
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>);
+
+    /// All parameters with their dotted names, in the order of the fields.
+    fn parameters(&self) -> Vec<(String, &Parameter)> {
+        let mut found = Vec::new();
+        self.collect("", &mut found);
+        found
+    }
+
+    /// All parameters with their dotted names, to be changed.
+    fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let mut found = Vec::new();
+        self.collect_mut("", &mut found);
+        found
+    }
+
+    /// How many numbers all parameters hold.
+    fn parameter_count(&self) -> usize {
+        self.parameters().iter().map(|(_, parameter)| parameter.value().len()).sum()
+    }
+}
+
+/// Implements [`Module`] for a struct by listing its fields that hold parameters.
+#[macro_export]
+macro_rules! parameters_of {
+    ($type:ty { $($field:ident),* $(,)? }) => {
+        impl $crate::Module for $type {
+            fn collect<'a>(
+                &'a self,
+                path: &str,
+                found: &mut Vec<(String, &'a ::autograd::Parameter)>,
+            ) {
+                $($crate::Module::collect(
+                    &self.$field, &$crate::module::join(path, stringify!($field)), found,
+                );)*
+            }
+            fn collect_mut<'a>(
+                &'a mut self,
+                path: &str,
+                found: &mut Vec<(String, &'a mut ::autograd::Parameter)>,
+            ) {
+                $($crate::Module::collect_mut(
+                    &mut self.$field, &$crate::module::join(path, stringify!($field)), found,
+                );)*
+            }
+        }
+    };
+}
+
+/// `path.name`, or `name` at the root.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.into() } else { format!("{path}.{name}") }
+}
+
+impl Module for Parameter {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        found.push((path.into(), self));
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        found.push((path.into(), self));
+    }
+}
+
+impl<M: Module> Module for Vec<M> {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        for (index, module) in self.iter().enumerate() {
+            module.collect(&join(path, &index.to_string()), found);
+        }
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        for (index, module) in self.iter_mut().enumerate() {
+            module.collect_mut(&join(path, &index.to_string()), found);
+        }
+    }
+}
+
+impl<M: Module> Module for Option<M> {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        self.iter().for_each(|module| module.collect(path, found));
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        self.iter_mut().for_each(|module| module.collect_mut(path, found));
+    }
+}

@@ -1,0 +1,275 @@
+//! GPT-2 against PyTorch and Transformers, on the fixture that `fixtures/make_gpt2.py` makes.
+
+use autograd::{cross_entropy, gradcheck};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tensor::{Float, Rng, Targets, Tensor, Tokens, file::Contents};
+use transformer::{Cache, Generation, Gpt2, Gpt2Config, Module, gpt2::hugging_face_name};
+
+/// Largest difference that counts as equal, relative to the tensor's largest entry.
+const TOLERANCE: f64 = if size_of::<Float>() == 8 { 1e-9 } else { 1e-4 };
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gpt2_tiny")
+}
+
+fn fixture() -> (Gpt2, Contents) {
+    let golden = tensor::file::read(&folder().join("golden.safetensors")).unwrap();
+    (Gpt2::from_pretrained(folder()).unwrap(), golden)
+}
+
+fn ids(golden: &Contents, name: &str) -> Vec<Vec<u32>> {
+    let (shape, values) = &golden.integers[name];
+    let rows = values.chunks(shape[shape.len() - 1]);
+    rows.map(|row| row.iter().map(|&id| id as u32).collect()).collect()
+}
+
+fn targets(golden: &Contents) -> Targets {
+    let (_, labels) = &golden.integers["labels"];
+    let id = |&label: &i64| if label < 0 { Targets::IGNORED } else { label as u32 };
+    Targets::new(labels.iter().map(id).collect::<Vec<_>>(), 97).unwrap()
+}
+
+#[track_caller]
+fn assert_close(name: &str, ours: &Tensor, golden: &Tensor) {
+    assert_eq!(ours.shape(), golden.shape(), "{name}");
+    let largest = golden.to_vec().iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
+    let pairs = ours.to_vec().into_iter().zip(golden.to_vec());
+    let worst = pairs.map(|(a, b)| f64::from(a - b).abs()).fold(0.0, f64::max);
+    assert!(worst <= TOLERANCE * largest.max(1e-3), "{name}: {worst:e} of {largest}");
+}
+
+#[test]
+fn logits_and_hidden_states_equal_transformers() {
+    let (model, golden) = fixture();
+    let tokens = Tokens::batch(&ids(&golden, "ids"), 97).unwrap();
+    assert_close("hidden", model.hidden(&tokens).value(), &golden.tensors["hidden.2"]);
+    assert_close("logits", model.forward(&tokens).value(), &golden.tensors["logits"]);
+}
+
+#[test]
+fn loss_and_every_gradient_equal_pytorchs() {
+    let (model, golden) = fixture();
+    let tokens = Tokens::batch(&ids(&golden, "ids"), 97).unwrap();
+    let loss = cross_entropy(&model.forward(&tokens), &targets(&golden));
+    assert_close("loss", &loss.value().reshape(&[1]), &golden.tensors["loss"]);
+    let gradients = loss.backward().unwrap();
+    for (name, parameter) in model.parameters() {
+        let name = hugging_face_name(&name);
+        let gradient = gradients.get(parameter).expect(&name);
+        assert_close(&name, gradient, &golden.tensors[&format!("grad.{name}")]);
+        assert!(gradient.to_vec().iter().any(|&x| x != 0.0), "{name} has no gradient");
+    }
+}
+
+#[test]
+fn greedy_ids_equal_transformers_with_and_without_sampling_settings() {
+    let (model, golden) = fixture();
+    let expected = &ids(&golden, "greedy")[0];
+    let greedy = Generation { max_new_tokens: Some(10), ..Generation::default() };
+    assert_eq!(&model.generate(&expected[..6], &greedy).unwrap(), expected);
+    let top_1 = Generation { do_sample: true, top_k: Some(1), ..greedy.clone() };
+    assert_eq!(&model.generate(&expected[..6], &top_1).unwrap(), expected);
+    let cold = Generation { do_sample: true, temperature: 0.0, ..greedy };
+    assert_eq!(&model.generate(&expected[..6], &cold).unwrap(), expected);
+}
+
+#[test]
+fn padded_rows_equal_transformers_and_the_same_rows_alone() {
+    let (model, golden) = fixture();
+    let rows = ids(&golden, "padded.ids");
+    let (_, mask) = &golden.integers["padded.mask"];
+    let is_token: Vec<bool> = mask.iter().map(|&m| m == 1).collect();
+    let mut cache = Cache::new(2, 2, 8);
+    let tokens = Tokens::batch(&rows, 97).unwrap();
+    let logits = model.logits(&model.hidden_cached(&tokens, &is_token, &mut cache));
+    let tokens_of = |x: &Tensor, row: usize| {
+        let start = is_token[8 * row..8 * row + 8].iter().position(|&is_token| is_token).unwrap();
+        x.narrow(0, row, 1).narrow(1, start, 8 - start)
+    };
+    for row in 0..2 {
+        let ours = tokens_of(logits.value(), row);
+        assert_close("padded", &ours, &tokens_of(&golden.tensors["padded.logits"], row));
+        let alone = Tokens::batch(&[&rows[row][8 - ours.size(1)..]], 97).unwrap();
+        assert_close("alone", &ours, model.forward(&alone).value());
+    }
+}
+
+#[test]
+fn a_batch_of_prompts_generates_what_each_generates_alone() {
+    let (model, golden) = fixture();
+    let prompts = [&ids(&golden, "ids")[0][..3], &ids(&golden, "ids")[1][..7], &[5]];
+    for do_sample in [false, true] {
+        let settings = Generation {
+            max_new_tokens: Some(12),
+            do_sample,
+            end_tokens: vec![53],
+            ..Generation::default()
+        };
+        let batch = model.generate_batch(&prompts, &settings).unwrap();
+        assert_eq!(batch[0], model.generate(prompts[0], &settings).unwrap());
+        if !do_sample {
+            for (prompt, row) in prompts.iter().zip(&batch) {
+                assert_eq!(row, &model.generate(prompt, &settings).unwrap());
+                let end = row.iter().skip(prompt.len()).position(|&id| id == 53);
+                assert!(end.is_none_or(|end| end + prompt.len() + 1 == row.len()));
+            }
+        }
+    }
+}
+
+#[test]
+fn cached_logits_equal_uncached() {
+    let (model, golden) = fixture();
+    let row = &ids(&golden, "ids")[0];
+    let all = model.forward(&Tokens::batch(&[row], 97).unwrap());
+    let mut cache = Cache::new(2, 1, row.len());
+    for (position, &id) in row.iter().enumerate() {
+        let token = Tokens::batch(&[[id]], 97).unwrap();
+        let hidden = model.hidden_cached(&token, &[true], &mut cache);
+        let expected = all.value().narrow(1, position, 1);
+        assert_close("cached", model.logits(&hidden).value(), &expected);
+    }
+}
+
+#[test]
+fn requests_that_make_no_sense_are_errors() {
+    let (model, _) = fixture();
+    let error = |prompt: &[u32], settings: Generation| {
+        model.generate(prompt, &settings).unwrap_err().to_string()
+    };
+    let default = Generation::default;
+    assert_eq!(
+        error(&[1; 40], default()),
+        "the prompt has 40 tokens, the model's context holds 32; shorten the prompt"
+    );
+    assert_eq!(
+        error(&[1; 30], default()),
+        "the prompt has 30 tokens and 20 new ones were asked for, the model's context holds 32; \
+         ask for at most 2"
+    );
+    assert_eq!(
+        error(&[1, 97], default()),
+        "token id 97 at position 1 is beyond the vocabulary of 97 tokens (ids 0 to 96)"
+    );
+    assert_eq!(error(&[], default()), "the prompt is empty; give at least one token");
+    assert_eq!(
+        error(&[1], Generation { temperature: 0.7, ..default() }),
+        "temperature, top_k and top_p need sampling; set do_sample"
+    );
+    assert_eq!(
+        error(&[1], Generation { max_length: Some(5), max_new_tokens: Some(5), ..default() }),
+        "max_new_tokens and max_length are both set; set one of them"
+    );
+    assert_eq!(
+        error(&[1, 2], Generation { max_length: Some(2), ..default() }),
+        "max_length is 2, but the prompt alone has 2 tokens"
+    );
+}
+
+#[test]
+fn what_is_saved_is_loaded_again() {
+    let (model, _) = fixture();
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path()).unwrap();
+    let again = Gpt2::from_pretrained(folder.path()).unwrap();
+    assert_eq!(again.config, model.config);
+    let tokens = Tokens::batch(&[[1, 2, 3]], 97).unwrap();
+    assert_eq!(again.forward(&tokens).value().to_vec(), model.forward(&tokens).value().to_vec());
+}
+
+#[test]
+fn weights_that_do_not_fit_are_reported() {
+    let (model, _) = fixture();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |config: &str| {
+        model.save(folder.path()).unwrap();
+        let path = folder.path().join("config.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (from, to) = config.split_once('>').unwrap();
+        assert!(text.contains(from));
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        let error = Gpt2::from_pretrained(folder.path()).unwrap_err().to_string();
+        error.rsplit('/').next().unwrap().to_string()
+    };
+    assert_eq!(
+        copy("\"n_layer\": 2>\"n_layer\": 3"),
+        "model.safetensors: the weights do not fit config.json: 12 tensors missing, the first is \
+         transformer.h.2.attn.c_attn.bias"
+    );
+    assert_eq!(
+        copy("\"vocab_size\": 97>\"vocab_size\": 98"),
+        "model.safetensors: the weights do not fit config.json: transformer.wte.weight is \
+         [97, 16] where [98, 16] is expected"
+    );
+    assert_eq!(
+        copy("gelu_new>relu"),
+        "config.json: activation_function is \"relu\"; only \"gelu_new\" is supported"
+    );
+    assert_eq!(
+        copy("\"model_type\": \"gpt2\">\"model_type\": \"bert\""),
+        "config.json: model_type \"bert\" is not supported; \"gpt2\" is"
+    );
+}
+
+/// The parameters whose gradient is zero by mathematics: a shift of all scores of a query changes
+/// no weight, so that keys need no bias.
+fn is_zero_by_mathematics(name: &str, index: usize, d_model: usize) -> bool {
+    name.ends_with("w_qkv.bias") && (d_model..2 * d_model).contains(&index)
+}
+
+#[test]
+fn every_parameter_of_a_tiny_gpt_passes_the_gradient_check() {
+    let config = Gpt2Config {
+        vocab_size: 7,
+        max_seq_len: 5,
+        d_model: 4,
+        n_layers: 2,
+        n_heads: 2,
+        initializer_range: 0.5,
+        ..Gpt2Config::default()
+    };
+    let mut model = Gpt2::new(config, &mut Rng::seeded(1)).unwrap();
+    let mut rng = Rng::seeded(2);
+    for (_, parameter) in model.parameters_mut() {
+        let noise = rng.normal(parameter.shape(), 0.3);
+        parameter.value_mut().apply_zip(&noise, |x, noise| x + noise);
+    }
+    let tokens = Tokens::batch(&[[0, 1, 2, 3, 4], [5, 6, 0, 1, 2]], 7).unwrap();
+    let targets = Targets::new([1, 2, 3, 4, 5, 6, 0, Targets::IGNORED, 2, 3], 7).unwrap();
+    let loss = |model: &Gpt2| cross_entropy(&model.forward(&tokens), &targets);
+    let gradients = loss(&model).backward().unwrap();
+    let exact: BTreeMap<String, Vec<Float>> = model
+        .parameters()
+        .into_iter()
+        .map(|(name, parameter)| (name, gradients.get(parameter).unwrap().to_vec()))
+        .collect();
+    for (name, exact) in exact {
+        let at = |index: usize, shift: Float| -> f64 {
+            let mut moved = model.clone();
+            let mut parameters = moved.parameters_mut();
+            let (_, parameter) = parameters.iter_mut().find(|(found, _)| *found == name).unwrap();
+            parameter.value_mut().data_mut()[index] += shift;
+            f64::from(loss(&moved).item())
+        };
+        let h: Float = if size_of::<Float>() == 8 { 1e-3 } else { 3e-2 };
+        let numeric: Vec<Float> = (0..exact.len())
+            .map(|i| {
+                let near = at(i, h) - at(i, -h);
+                let far = at(i, 2.0 * h) - at(i, -2.0 * h);
+                ((8.0 * near - far) / (12.0 * f64::from(h))) as Float
+            })
+            .collect();
+        let keep = |values: &[Float]| -> Vec<Float> {
+            let kept = |i: &usize| !is_zero_by_mathematics(&name, *i, 4);
+            (0..values.len()).filter(kept).map(|i| values[i]).collect()
+        };
+        let error = gradcheck::largest_error(&keep(&exact), &keep(&numeric));
+        assert!(error < 4.0 * gradcheck::TOLERANCE, "{name}: {error:e}");
+        for (i, &gradient) in exact.iter().enumerate() {
+            if is_zero_by_mathematics(&name, i, 4) {
+                assert!(gradient.abs() < 1e-6, "{name}[{i}] must be zero, is {gradient}");
+            }
+        }
+    }
+}
