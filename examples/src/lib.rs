@@ -1,0 +1,3 @@
+//! The course, and the product-text tasks.
+
+pub mod catalogue;
