@@ -147,7 +147,7 @@ fn multiply_all(products: &[Product], a: &[Float], b: &[Float], c: &mut [Float])
         // SAFETY: the products write disjoint parts of `c`, one after the other.
         return products.iter().for_each(|product| unsafe { product.compute(a, b, c) });
     }
-    let pieces_each = (4 * threads).div_ceil(products.len());
+    let pieces_each = threads.div_ceil(products.len());
     let pieces: Vec<Product> =
         products.iter().flat_map(|product| product.cut(pieces_each)).collect();
     // SAFETY: the pieces write disjoint parts of `c`.

@@ -169,6 +169,21 @@ impl Gpt2 {
         }
     }
 
+    /// Sets all three dropout probabilities.
+    ///
+    /// # Errors
+    /// If `p` is not in [0, 1).
+    pub fn set_dropout(&mut self, p: Float) -> Result<(), Error> {
+        let config = self.config.clone().with_dropout(p);
+        config.check()?;
+        for block in &mut self.blocks {
+            block.dropout = p;
+            block.attention.dropout = p;
+        }
+        self.config = config;
+        Ok(())
+    }
+
     /// The scores of the next token at each position:
     /// `[batch_size, seq_len]` → `[batch_size, seq_len, vocab_size]`
     ///

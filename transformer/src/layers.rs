@@ -5,6 +5,15 @@ use autograd::ops::linear::linear;
 use autograd::{Parameter, Var};
 use tensor::{Float, Rng, Tensor, Tokens};
 
+/// Numbers from a normal distribution with deviation `std`. With 0 it is one zero, broadcast: it
+/// takes no memory where the weights of a checkpoint are about to replace it.
+fn normal(rng: &mut Rng, shape: &[usize], std: Float) -> Parameter {
+    Parameter::new(match std {
+        0.0 => Tensor::scalar(0.0).broadcast_to(shape),
+        std => rng.normal(shape, std),
+    })
+}
+
 /// An affine map of the last axis: y = x W + b.
 #[derive(Clone, Debug)]
 pub struct Linear {
@@ -19,7 +28,7 @@ impl Linear {
     /// W from a normal distribution with deviation `std`, b zero.
     pub fn new(rng: &mut Rng, d_in: usize, d_out: usize, std: Float) -> Linear {
         Linear {
-            weight: Parameter::new(rng.normal(&[d_in, d_out], std)),
+            weight: normal(rng, &[d_in, d_out], std),
             bias: Parameter::new(Tensor::zeros(&[d_out])),
         }
     }
@@ -45,7 +54,7 @@ parameters_of!(Embedding { weight });
 impl Embedding {
     /// Rows from a normal distribution with deviation `std`.
     pub fn new(rng: &mut Rng, vocab_size: usize, d_model: usize, std: Float) -> Embedding {
-        Embedding { weight: Parameter::new(rng.normal(&[vocab_size, d_model], std)) }
+        Embedding { weight: normal(rng, &[vocab_size, d_model], std) }
     }
 
     /// Tokens of shape `[..]` → `[.., d_model]`

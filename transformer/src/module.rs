@@ -1,6 +1,6 @@
 //! Named parameters: what makes a struct of layers a model.
 
-use autograd::Parameter;
+pub use autograd::Parameter;
 
 /// Something that holds parameters under dotted names.
 ///
@@ -62,7 +62,7 @@ macro_rules! parameters_of {
             fn collect<'a>(
                 &'a self,
                 path: &str,
-                found: &mut Vec<(String, &'a ::autograd::Parameter)>,
+                found: &mut Vec<(String, &'a $crate::module::Parameter)>,
             ) {
                 $($crate::Module::collect(
                     &self.$field, &$crate::module::join(path, stringify!($field)), found,
@@ -71,7 +71,7 @@ macro_rules! parameters_of {
             fn collect_mut<'a>(
                 &'a mut self,
                 path: &str,
-                found: &mut Vec<(String, &'a mut ::autograd::Parameter)>,
+                found: &mut Vec<(String, &'a mut $crate::module::Parameter)>,
             ) {
                 $($crate::Module::collect_mut(
                     &mut self.$field, &$crate::module::join(path, stringify!($field)), found,

@@ -78,21 +78,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         println!("{result}");
     } else {
-        println!("{median:.0} ms a step (median of {}), {per_second:.0} tokens/s, loss {last_loss:.4}",
-            milliseconds.len());
+        println!(
+            "{median:.0} ms a step (median of {}), {per_second:.0} tokens/s, loss {last_loss:.4}",
+            milliseconds.len()
+        );
     }
     Ok(())
 }
 
 /// Random ids over the whole vocabulary; each position's target is the next id, the last has none.
-fn random_batch(arguments: &Arguments, vocab_size: usize) -> Result<(Tokens, Targets), tensor::Error> {
+fn random_batch(
+    arguments: &Arguments,
+    vocab_size: usize,
+) -> Result<(Tokens, Targets), tensor::Error> {
     let mut rng = Rng::seeded(1);
     let rows: Vec<Vec<u32>> = (0..arguments.batch)
         .map(|_| (0..arguments.seq).map(|_| rng.below(vocab_size) as u32).collect())
         .collect();
-    let targets: Vec<u32> = rows
-        .iter()
-        .flat_map(|row| row[1..].iter().copied().chain([Targets::IGNORED]))
-        .collect();
+    let targets: Vec<u32> =
+        rows.iter().flat_map(|row| row[1..].iter().copied().chain([Targets::IGNORED])).collect();
     Ok((Tokens::batch(&rows, vocab_size)?, Targets::new(targets, vocab_size)?))
 }

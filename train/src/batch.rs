@@ -1,0 +1,185 @@
+//! Batches: sequences side by side, and their loss.
+
+use crate::sequence::Sequence;
+use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
+use tensor::{Error, Targets, Tokens};
+use transformer::Gpt2;
+
+/// Sequences padded on the right to one length. Attention is causal, so that no token ever sees
+/// the padding behind it, and only the positions that predict a target are given scores.
+pub struct Batch {
+    tokens: Tokens,
+    /// The positions, counted through all rows, whose next token is a target.
+    positions: Tokens,
+    targets: Targets,
+}
+
+impl Batch {
+    /// # Errors
+    /// If a token id is not in the vocabulary.
+    pub fn new(sequences: &[&Sequence], vocab_size: usize) -> Result<Batch, Error> {
+        let width = sequences.iter().map(|sequence| sequence.input_len()).max().unwrap_or(0);
+        let mut rows = Vec::with_capacity(sequences.len());
+        let (mut positions, mut targets) = (Vec::new(), Vec::new());
+        for (row, sequence) in sequences.iter().enumerate() {
+            let mut ids = sequence.ids[..sequence.input_len()].to_vec();
+            ids.resize(width, 0);
+            rows.push(ids);
+            for target in sequence.first_target..sequence.ids.len() {
+                positions.push((row * width + target - 1) as u32);
+                targets.push(sequence.ids[target]);
+            }
+        }
+        Ok(Batch {
+            tokens: Tokens::batch(&rows, vocab_size)?,
+            positions: Tokens::new(positions, rows.len() * width)?,
+            targets: Targets::new(targets, vocab_size)?,
+        })
+    }
+
+    /// Tokens that the model computes, padding included.
+    pub fn computed_tokens(&self) -> usize {
+        self.tokens.ids().len()
+    }
+
+    /// The summed negative log-likelihood of all targets, in nats.
+    pub fn loss_sum(&self, model: &Gpt2) -> Var {
+        cross_entropy_sum(&self.logits(model), &self.targets)
+    }
+
+    /// The negative log-likelihood of each target, in nats, nothing recorded.
+    pub fn losses(&self, model: &Gpt2) -> Vec<f64> {
+        let logits = no_grad(|| self.logits(model));
+        cross_entropy_forward(logits.value(), &self.targets).0
+    }
+
+    /// The scores at the positions that count: `[targets, vocab_size]`
+    fn logits(&self, model: &Gpt2) -> Var {
+        let hidden = model.hidden(&self.tokens); // [batch_size, seq_len, d_model]
+        let rows = hidden.reshape(&[self.computed_tokens(), hidden.size(-1)]);
+        let all = self.positions.ids().len() == self.computed_tokens();
+        model.logits(&if all { rows } else { rows.embedding(&self.positions) })
+    }
+}
+
+/// The sequences in groups of similar length, so that little padding is computed: sorted, and cut
+/// wherever another sequence would make the group compute more than an eighth in vain.
+pub fn length_buckets<'a>(sequences: &[&'a Sequence]) -> Vec<Vec<&'a Sequence>> {
+    let mut sorted = sequences.to_vec();
+    sorted.sort_by_key(|sequence| sequence.input_len());
+    let mut buckets: Vec<Vec<&Sequence>> = Vec::new();
+    let mut tokens = 0;
+    for sequence in sorted {
+        let len = sequence.input_len();
+        match buckets.last_mut() {
+            Some(bucket) if (bucket.len() + 1) * len * 7 <= (tokens + len) * 8 => {
+                bucket.push(sequence);
+                tokens += len;
+            }
+            _ => {
+                buckets.push(vec![sequence]);
+                tokens = len;
+            }
+        }
+    }
+    buckets
+}
+
+/// The loss of each sequence in nats, and its number of targets, in the order given.
+///
+/// # Errors
+/// If a token id is not in the vocabulary.
+pub fn sequence_losses(
+    model: &Gpt2,
+    sequences: &[Sequence],
+    batch_size: usize,
+) -> Result<Vec<(f64, usize)>, Error> {
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|&index| sequences[index].input_len());
+    let mut losses = vec![(0.0, 0); sequences.len()];
+    for indices in order.chunks(batch_size.max(1)) {
+        let rows: Vec<&Sequence> = indices.iter().map(|&index| &sequences[index]).collect();
+        let mut targets = Batch::new(&rows, model.config.vocab_size)?.losses(model).into_iter();
+        for (&index, row) in indices.iter().zip(rows) {
+            let count = row.target_count();
+            losses[index] = (targets.by_ref().take(count).sum(), count);
+        }
+    }
+    Ok(losses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autograd::cross_entropy;
+    use tensor::Rng;
+    use transformer::Gpt2Config;
+
+    fn model() -> Gpt2 {
+        let config = Gpt2Config {
+            vocab_size: 11,
+            max_seq_len: 16,
+            d_model: 8,
+            n_layers: 2,
+            n_heads: 2,
+            initializer_range: 0.3,
+            ..Gpt2Config::default()
+        };
+        Gpt2::new(config, &mut Rng::seeded(1)).unwrap()
+    }
+
+    fn sequence(len: usize, first_target: usize) -> Sequence {
+        Sequence { ids: (0..len).map(|i| (i * 7 % 11) as u32).collect(), first_target, line: 1 }
+    }
+
+    #[test]
+    fn a_padded_batch_loses_what_its_rows_lose_alone() {
+        let model = model();
+        let rows = [sequence(5, 2), sequence(12, 4), sequence(9, 1)];
+        let alone: Vec<f64> = rows
+            .iter()
+            .map(|row| {
+                let batch = Batch::new(&[row], 11).unwrap();
+                f64::from(batch.loss_sum(&model).item())
+            })
+            .collect();
+        let together = Batch::new(&rows.each_ref(), 11).unwrap();
+        let sum = f64::from(together.loss_sum(&model).item());
+        assert!((sum - alone.iter().sum::<f64>()).abs() < 1e-4);
+        for (loss, (nats, count)) in alone.iter().zip(sequence_losses(&model, &rows, 2).unwrap()) {
+            assert!((loss - nats).abs() < 1e-4 && count > 0);
+        }
+    }
+
+    #[test]
+    fn the_loss_is_that_of_the_targets_alone() {
+        let model = model();
+        let row = sequence(8, 5);
+        let tokens = Tokens::batch(&[&row.ids[..7]], 11).unwrap();
+        let mut ids = vec![Targets::IGNORED; 4];
+        ids.extend(&row.ids[5..]);
+        let targets = Targets::new(ids, 11).unwrap();
+        let expected = cross_entropy(&model.forward(&tokens), &targets).item() * 3.0;
+        let batch = Batch::new(&[&row], 11).unwrap();
+        assert!((batch.loss_sum(&model).item() - expected).abs() < 1e-4);
+    }
+
+    #[test]
+    fn buckets_hold_every_sequence_once_with_little_padding() {
+        let rows: Vec<Sequence> = (0..50).map(|i| sequence(2 + i * 31 % 97, 1)).collect();
+        let buckets = length_buckets(&rows.iter().collect::<Vec<_>>());
+        assert_eq!(buckets.iter().map(Vec::len).sum::<usize>(), 50);
+        for bucket in &buckets {
+            let longest = bucket.iter().map(|row| row.input_len()).max().unwrap();
+            let tokens: usize = bucket.iter().map(|row| row.input_len()).sum();
+            assert!(longest * bucket.len() * 7 <= tokens * 8);
+        }
+        assert!(buckets.len() < 25);
+    }
+
+    #[test]
+    fn an_id_beyond_the_vocabulary_is_an_error() {
+        let row = Sequence { ids: vec![1, 2, 11], first_target: 1, line: 1 };
+        assert!(Batch::new(&[&row], 11).is_err());
+    }
+}

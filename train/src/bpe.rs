@@ -1,0 +1,87 @@
+//! (B1) Byte-level byte-pair encoding trained on one's own text. Sennrich, Haddow & Birch 2016,
+//! section 3.2; over bytes as in Radford et al. 2019, section 2.2.
+
+use crate::Error;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, Tokenizer as Inner};
+use transformer::{END_OF_TEXT, Tokenizer};
+
+/// The fewest tokens a vocabulary can have: each byte, and the end of a text.
+pub const SMALLEST_VOCABULARY: usize = 257;
+
+/// Trains a tokenizer of at most `vocab_size` tokens: the end of a text, the 256 bytes, and then,
+/// again and again, the pair of tokens that stands side by side most often.
+///
+/// ```math
+/// (a, b) = \arg\max_{a, b} \mathrm{count}(ab), \qquad V \leftarrow V \cup \{ab\} \qquad (B1)
+/// ```
+/// Pairs do not cross the borders of words, as GPT-2's pattern draws them.
+///
+/// # Errors
+/// If the vocabulary is smaller than [`SMALLEST_VOCABULARY`].
+pub fn train_bpe<'a>(
+    texts: impl Iterator<Item = &'a str> + Send,
+    vocab_size: usize,
+) -> Result<Tokenizer, Error> {
+    if vocab_size < SMALLEST_VOCABULARY {
+        return Err(Error::Usage(format!(
+            "--vocab-size {vocab_size} is too small: a byte-level vocabulary has at least \
+             {SMALLEST_VOCABULARY} tokens"
+        )));
+    }
+    let mut inner = Inner::new(BPE::default());
+    let bytes = ByteLevel::new(false, true, true);
+    inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
+    let mut trainer = TrainerWrapper::from(
+        BpeTrainer::builder()
+            .vocab_size(vocab_size)
+            .min_frequency(2)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
+            .show_progress(false)
+            .build(),
+    );
+    inner
+        .train(&mut trainer, texts)
+        .map_err(|error| Error::Settings(format!("the tokenizer cannot be trained: {error}")))?;
+    Ok(Tokenizer::from_inner(inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_comes_back_whole_b1() {
+        let tokenizer = train_bpe(["the theme of the thesis"].into_iter(), 270).unwrap();
+        assert!(tokenizer.vocab_size() > SMALLEST_VOCABULARY);
+        assert!(tokenizer.vocab_size() <= 270);
+        for text in ["the theme", "größer 更大 🙂", " a\n\tb  c", ""] {
+            let ids = tokenizer.encode(text).unwrap();
+            assert_eq!(tokenizer.decode(&ids).unwrap(), text);
+        }
+        assert_eq!(tokenizer.encode("the").unwrap().len(), 1);
+        assert_eq!(tokenizer.end_of_text(), Some(0));
+    }
+
+    #[test]
+    fn the_same_text_gives_the_same_tokens() {
+        let texts = || (0..200).map(|i| format!("item {i} of {}", i * 37 % 11)).collect::<Vec<_>>();
+        let train = || {
+            let texts = texts();
+            let tokenizer = train_bpe(texts.iter().map(String::as_str), 400).unwrap();
+            tokenizer.encode("item 123 of 7, item 99 of 10").unwrap()
+        };
+        assert_eq!(train(), train());
+    }
+
+    #[test]
+    fn too_small_a_vocabulary_is_an_error() {
+        assert_eq!(
+            train_bpe(["x"].into_iter(), 100).unwrap_err().to_string(),
+            "--vocab-size 100 is too small: a byte-level vocabulary has at least 257 tokens"
+        );
+    }
+}

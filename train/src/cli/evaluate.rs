@@ -1,0 +1,183 @@
+//! `attendant evaluate`
+
+use super::Common;
+use super::model::Loaded;
+use crate::Error;
+use crate::data::{Example, Task, read_rows};
+use crate::evaluation::{self, likelihood};
+use crate::sequence::{Sequence, fitting, packed, prompted};
+use clap::Args;
+use serde_json::{Map, Value};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Measure a model on a file, beside baselines.
+#[derive(Args)]
+#[command(after_help = "Example:\n  attendant evaluate --task describe --model run \
+                        --data test.jsonl --train train.jsonl --predictions written.jsonl")]
+pub struct Arguments {
+    /// What is measured
+    #[arg(long, value_enum)]
+    task: Task,
+    /// The model: a folder with config.json and model.safetensors
+    #[arg(long)]
+    model: PathBuf,
+    /// The rows: JSON Lines, CSV or plain text
+    #[arg(long)]
+    data: PathBuf,
+    /// The rows it was trained on, which fit the baselines
+    #[arg(long)]
+    train: Option<PathBuf>,
+    /// Where to write each row with its `prediction`
+    #[arg(long)]
+    predictions: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
+    let rows = read_rows(&arguments.data)?;
+    let examples = rows.examples(arguments.task)?;
+    let training = match &arguments.train {
+        Some(path) => Some(read_rows(path)?.examples(arguments.task)?),
+        None => None,
+    };
+    let loaded = Loaded::from_folder(&arguments.model)?;
+    let result = match arguments.task {
+        Task::LanguageModel => {
+            if arguments.predictions.is_some() {
+                return Err(Error::Usage(
+                    "--predictions needs a task that writes a text; leave it out, or measure \
+                     --task describe"
+                        .into(),
+                ));
+            }
+            language_model(&loaded, &examples, training.as_deref())?
+        }
+        Task::Describe => {
+            let (result, texts) = describe(&loaded, &examples, training.as_deref())?;
+            if let Some(path) = &arguments.predictions {
+                write_predictions(path, &arguments.data, &texts)?;
+            }
+            result
+        }
+    };
+    if common.json {
+        println!("{result}");
+    } else {
+        print!("{}", table(&result));
+    }
+    Ok(())
+}
+
+fn language_model(
+    loaded: &Loaded,
+    examples: &[Example],
+    training: Option<&[Example]>,
+) -> Result<Value, Error> {
+    let has_text = examples.iter().all(|example| example.ids.is_none());
+    let tokenizer = match has_text {
+        true => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
+        false => loaded.tokenizer.as_ref().zip(loaded.end_token()),
+    };
+    let blocks = packed(examples, tokenizer, loaded.model.config.max_seq_len)
+        .or_else(|_| short(examples, tokenizer))?;
+    let bytes = match loaded.tokenizer.as_ref() {
+        Some(tokenizer) => Some(block_bytes(&blocks, tokenizer)?),
+        None => None,
+    };
+    let mut result = object(likelihood(&loaded.model, &blocks, bytes.as_deref())?);
+    if let (Some(training), true) = (training, has_text) {
+        let baselines = evaluation::language_model_baselines(training, examples);
+        result.insert("baselines".into(), baselines);
+    }
+    Ok(result.into())
+}
+
+/// Data that does not fill one block of the model's context, as one shorter block.
+fn short(
+    examples: &[Example],
+    tokenizer: Option<(&transformer::Tokenizer, u32)>,
+) -> Result<Vec<Sequence>, Error> {
+    let mut all = packed(examples, tokenizer, 1)?;
+    let first = all.remove(0);
+    let rest = all.into_iter().map(|block| block.ids[1]);
+    Ok(vec![Sequence { ids: first.ids.into_iter().chain(rest).collect(), ..first }])
+}
+
+/// Bytes of the text of each block's targets; end tokens have none.
+fn block_bytes(
+    blocks: &[Sequence],
+    tokenizer: &transformer::Tokenizer,
+) -> Result<Vec<usize>, Error> {
+    let bytes = |block: &Sequence| Ok(tokenizer.decode(&block.ids[1..])?.len());
+    blocks.iter().map(bytes).collect()
+}
+
+fn describe(
+    loaded: &Loaded,
+    examples: &[Example],
+    training: Option<&[Example]>,
+) -> Result<(Value, Vec<String>), Error> {
+    let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
+    let sequences = prompted(examples, tokenizer, end)?;
+    let (_, long) = fitting(sequences.clone(), loaded.model.config.max_seq_len);
+    if let Some(line) = long.first() {
+        return Err(Error::settings(format!(
+            "{} rows are longer than the model's context of {} tokens, the first is line {line}; \
+             leave them out",
+            long.len(),
+            loaded.model.config.max_seq_len
+        )));
+    }
+    let bytes = evaluation::target_bytes(examples);
+    let mut result = object(likelihood(&loaded.model, &sequences, Some(&bytes))?);
+    let texts = evaluation::write(&loaded.model, tokenizer, examples, end, |_| {})?;
+    let shop = evaluation::shop_vocabulary(examples.iter().chain(training.unwrap_or_default()));
+    result.append(&mut object(evaluation::descriptions(examples, &texts, &shop)));
+    if let Some(training) = training {
+        let baselines = evaluation::describe_baselines(training, examples, &shop);
+        result.insert("baselines".into(), baselines);
+    }
+    Ok((result.into(), texts))
+}
+
+fn object(value: impl serde::Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
+}
+
+/// Writes each row as it stood, with its prediction.
+fn write_predictions(path: &Path, data: &Path, texts: &[String]) -> Result<(), Error> {
+    let rows = read_rows(data)?;
+    let mut lines = String::new();
+    for (row, text) in rows.rows.iter().zip(texts) {
+        let _ = writeln!(lines, "{}", row.to_json(&[("prediction", text)]));
+    }
+    std::fs::write(path, lines).map_err(|source| Error::Io {
+        path: path.into(),
+        action: "write",
+        source,
+    })
+}
+
+/// A line a figure, baselines indented, for people.
+fn table(result: &Value) -> String {
+    let mut lines = String::new();
+    for (name, value) in result.as_object().into_iter().flatten() {
+        match (value["value"].as_f64(), value["ci95"].as_array()) {
+            (Some(figure), Some(interval)) => {
+                let end = |i: usize| interval[i].as_f64().unwrap_or(f64::NAN);
+                let _ = writeln!(lines, "{name:24} {figure:.4} [{:.4}, {:.4}]", end(0), end(1));
+            }
+            _ if value.is_object() => {
+                let inner = table(value).replace('\n', "\n  ");
+                let _ = writeln!(lines, "{name}\n  {}", inner.trim_end());
+            }
+            _ => {
+                let _ = writeln!(lines, "{name:24} {value}");
+            }
+        }
+    }
+    lines
+}

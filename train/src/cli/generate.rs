@@ -1,0 +1,101 @@
+//! `attendant generate`
+
+use super::Common;
+use super::model::Loaded;
+use crate::Error;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Instant;
+use tensor::Float;
+use transformer::Generation;
+
+/// Write on after a prompt.
+#[derive(Args)]
+#[command(after_help = "Example:\n  attendant generate --model run --prompt 'brand: Pellworth' \
+                        --max-new-tokens 60 --do-sample --temperature 0.8")]
+pub struct Arguments {
+    /// The model: a folder with config.json and model.safetensors
+    #[arg(long)]
+    model: PathBuf,
+    /// The text to go on from, as it is
+    #[arg(long, required_unless_present = "ids", conflicts_with = "ids")]
+    prompt: Option<String>,
+    /// The token ids to go on from: 1,2,3
+    #[arg(long, value_delimiter = ',')]
+    ids: Option<Vec<u32>>,
+    /// New tokens at most [default: 20]
+    #[arg(long)]
+    max_new_tokens: Option<usize>,
+    /// Tokens at most, the prompt included
+    #[arg(long, conflicts_with = "max_new_tokens")]
+    max_length: Option<usize>,
+    /// Draw the next token instead of taking the most probable
+    #[arg(long, conflicts_with = "greedy")]
+    do_sample: bool,
+    /// Take the most probable token, whatever the model's folder says
+    #[arg(long)]
+    greedy: bool,
+    /// Divides the scores before drawing; 0 is greedy
+    #[arg(long)]
+    temperature: Option<Float>,
+    /// Draw among the K most probable tokens
+    #[arg(long)]
+    top_k: Option<usize>,
+    /// Draw among the fewest tokens whose probabilities sum to P
+    #[arg(long)]
+    top_p: Option<Float>,
+    /// Go on after the end token, as after any other
+    #[arg(long)]
+    ignore_eos: bool,
+}
+
+impl Arguments {
+    fn settings(&self, end: Option<u32>, seed: u64) -> Result<Generation, Error> {
+        let needs_sampling = [
+            ("--temperature", self.temperature.is_some_and(|t| t != 0.0)),
+            ("--top-k", self.top_k.is_some()),
+            ("--top-p", self.top_p.is_some()),
+        ];
+        for (option, given) in needs_sampling {
+            if given && !self.do_sample {
+                return Err(Error::Usage(format!("{option} needs sampling; add --do-sample")));
+            }
+        }
+        let settings = Generation {
+            max_new_tokens: self.max_new_tokens,
+            max_length: self.max_length,
+            do_sample: self.do_sample,
+            temperature: self.temperature.unwrap_or(1.0),
+            top_k: self.top_k,
+            top_p: self.top_p,
+            end_tokens: end.filter(|_| !self.ignore_eos).into_iter().collect(),
+            seed,
+        };
+        settings.check().map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(settings)
+    }
+}
+
+pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
+    arguments.settings(None, common.seed)?;
+    let loaded = Loaded::from_folder(&arguments.model)?;
+    let settings = arguments.settings(loaded.end_token(), common.seed)?;
+    let prompt = match (&arguments.prompt, &arguments.ids) {
+        (Some(text), _) => loaded.tokenizer()?.encode(text)?,
+        (None, ids) => ids.clone().unwrap_or_default(),
+    };
+    let start = Instant::now();
+    let ids = loaded.model.generate(&prompt, &settings)?;
+    let per_second = (ids.len() - prompt.len()) as f64 / start.elapsed().as_secs_f64();
+    let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(&ids[prompt.len()..]);
+    let text = loaded.tokenizer.as_ref().map(decode).transpose()?;
+    if common.json {
+        println!("{}", json!({ "ids": ids, "text": text, "tokens_per_second": per_second }));
+    } else if let Some(text) = text {
+        println!("{}{text}", arguments.prompt.as_deref().unwrap_or(""));
+    } else {
+        println!("{ids:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Training: data, losses over batches, optimizers, metrics, and the command line.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`data`] | rows of JSON Lines, CSV and plain text; the prompt and target a task makes of each |
+//! | [`bpe`] | a byte-level tokenizer trained on one's own text |
+//! | [`sequence`] | rows as token ids |
+//! | [`batch`] | sequences side by side, and their loss |
+//! | [`optimizer`] | AdamW, clipping, learning-rate schedules |
+//! | [`training`] | the training loop |
+//! | [`progress`] | a progress bar with loss, speed and time left |
+//! | [`metrics`] | what a model's texts and losses are worth, with intervals |
+//! | [`baselines`] | what must be beaten |
+//! | [`evaluation`] | a model measured on a task |
+//! | [`cli`] | the program `attendant` |
+
+pub mod baselines;
+pub mod batch;
+pub mod bpe;
+pub mod cli;
+pub mod data;
+mod error;
+pub mod evaluation;
+pub mod metrics;
+pub mod optimizer;
+mod peak_memory;
+mod preset;
+pub mod progress;
+pub mod sequence;
+pub mod training;
+
+pub use error::Error;
+pub use peak_memory::peak_rss_bytes;
+pub use preset::Preset;
+
+/// Sets the number of threads of the whole process; all cores where `None`.
+///
+/// # Errors
+/// If it is 0, was set before, or the system gives no threads.
+pub fn set_threads(threads: Option<usize>) -> Result<(), Error> {
+    if threads == Some(0) {
+        return Err(Error::Usage("--threads is 0; it must be at least 1".into()));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.unwrap_or(0))
+        .build_global()
+        .map_err(|error| Error::settings(format!("the threads cannot be started: {error}")))
+}
