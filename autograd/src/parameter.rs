@@ -6,8 +6,8 @@ use tensor::Tensor;
 
 /// A leaf that an optimizer may change; used in equations as the [`Var`] it dereferences to.
 ///
-/// A clone is the same parameter: its gradient is found under both (this is how embeddings are
-/// tied to the output layer within one model), though each keeps its own copy once it is changed.
+/// A clone is the same parameter to [`crate::Gradients`], but keeps its own numbers once either is
+/// changed; a weight used in two places of a model is one field that both places read.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     var: Var,

@@ -104,12 +104,22 @@ pub fn write<'a>(
             (name.as_str(), view.expect("as many bytes as the shape says"))
         })
         .collect();
+    let io = |source| Error::Io { path: path.into(), action: "write", source };
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(|error| match error {
-        safetensors::SafeTensorError::IoError(source) => {
-            Error::Io { path: path.into(), action: "write", source }
-        }
+        safetensors::SafeTensorError::IoError(source) => io(source),
         other => format_error(path, &format!("cannot be written: {other}")),
-    })
+    })?;
+    readable_by_all(path).map_err(io)
+}
+
+/// The crate writes a temporary file, which only its owner may read, and renames it.
+fn readable_by_all(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(())
 }
 
 fn bytes_of(x: &[Float]) -> &[u8] {

@@ -3,7 +3,8 @@
 //! A kernel is written once, in plain Rust that the compiler can vectorize; [`simd!`](crate::simd!)
 //! compiles it for AVX-512, for AVX2 and for any CPU. Products and sums are never contracted, so
 //! that an elementwise kernel gives the same bits on each. `ATTENDANT_SIMD=off` forces the
-//! portable code, `ATTENDANT_SIMD=avx2` leaves AVX-512 out.
+//! portable code, `ATTENDANT_SIMD=avx2` leaves AVX-512 out. (The matrix product falls back to the
+//! `matrixmultiply` crate then, which chooses for itself.)
 
 use std::sync::OnceLock;
 

@@ -55,7 +55,7 @@ impl Default for Settings {
             beta1: 0.9,
             beta2: 0.999,
             eps: 1e-8,
-            clip: Some(1.0),
+            clip: None,
             shuffle: true,
             seed: 0,
         }

@@ -5,7 +5,7 @@ use crate::{Error, Gpt2, Gpt2Config, Module};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use tensor::{Rng, Tensor};
+use tensor::{Float, Rng, Tensor};
 
 impl Gpt2 {
     /// Loads a GPT-2 from a folder in Hugging Face's layout; the weights stay in the file's memory
@@ -108,7 +108,7 @@ fn config_json(config: &Gpt2Config) -> Value {
         "activation_function": "gelu_new",
         "bos_token_id": config.eos_token_id,
         "tie_word_embeddings": true,
-        "dtype": "float32",
+        "dtype": if size_of::<Float>() == 8 { "float64" } else { "float32" },
     });
     let fixed = fixed.as_object().expect("an object").clone();
     value.as_object_mut().expect("an object").extend(fixed);

@@ -273,3 +273,21 @@ fn every_parameter_of_a_tiny_gpt_passes_the_gradient_check() {
         }
     }
 }
+
+#[test]
+fn generation_config_is_read_as_transformers_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |text: &str| {
+        std::fs::write(folder.path().join("generation_config.json"), text).unwrap();
+        Generation::from_folder(folder.path())
+    };
+    let sampled = read("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 0, \"top_p\": 0.9}");
+    let expected =
+        Generation { do_sample: true, temperature: 0.6, top_p: Some(0.9), ..Generation::default() };
+    assert_eq!(sampled.unwrap(), expected);
+    let greedy = read("{\"temperature\": 0.6, \"max_new_tokens\": 7}").unwrap();
+    assert_eq!(greedy, Generation { max_new_tokens: Some(7), ..Generation::default() });
+    assert!(read("{").unwrap_err().to_string().contains("generation_config.json: EOF"));
+    std::fs::remove_file(folder.path().join("generation_config.json")).unwrap();
+    assert_eq!(Generation::from_folder(folder.path()).unwrap(), Generation::default());
+}

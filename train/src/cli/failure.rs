@@ -20,13 +20,28 @@ pub fn catch(run: impl FnOnce() -> Result<(), Error>) -> ExitCode {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("error: {error}");
+            report(&error);
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
         Err(payload) => {
             eprintln!("error: {}", of_panic(&*payload));
             ExitCode::from(1)
         }
+    }
+}
+
+/// The line, and a line for each cause that it does not tell itself.
+fn report(error: &Error) {
+    let mut said = error.to_string();
+    eprintln!("error: {said}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            eprintln!("  because: {text}");
+            said = text;
+        }
+        cause = error.source();
     }
 }
 

@@ -51,24 +51,33 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    fn settings(&self, end: Option<u32>, seed: u64) -> Result<Generation, Error> {
+    /// What the model's folder says, and over it what the command line says.
+    fn settings(
+        &self,
+        folder: Generation,
+        end: Option<u32>,
+        seed: u64,
+    ) -> Result<Generation, Error> {
+        let do_sample = self.do_sample || (folder.do_sample && !self.greedy);
         let needs_sampling = [
             ("--temperature", self.temperature.is_some_and(|t| t != 0.0)),
             ("--top-k", self.top_k.is_some()),
             ("--top-p", self.top_p.is_some()),
         ];
         for (option, given) in needs_sampling {
-            if given && !self.do_sample {
+            if given && !do_sample {
                 return Err(Error::Usage(format!("{option} needs sampling; add --do-sample")));
             }
         }
+        let folder_length = folder.max_new_tokens.filter(|_| self.max_length.is_none());
+        let folder = if do_sample { folder } else { Generation::default() };
         let settings = Generation {
-            max_new_tokens: self.max_new_tokens,
+            max_new_tokens: self.max_new_tokens.or(folder_length),
             max_length: self.max_length,
-            do_sample: self.do_sample,
-            temperature: self.temperature.unwrap_or(1.0),
-            top_k: self.top_k,
-            top_p: self.top_p,
+            do_sample,
+            temperature: self.temperature.unwrap_or(folder.temperature),
+            top_k: self.top_k.or(folder.top_k),
+            top_p: self.top_p.or(folder.top_p),
             end_tokens: end.filter(|_| !self.ignore_eos).into_iter().collect(),
             seed,
         };
@@ -78,9 +87,10 @@ impl Arguments {
 }
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
-    arguments.settings(None, common.seed)?;
+    let folder = Generation::from_folder(&arguments.model)?;
+    arguments.settings(folder.clone(), None, common.seed)?; // before weights are read
     let loaded = Loaded::from_folder(&arguments.model)?;
-    let settings = arguments.settings(loaded.end_token(), common.seed)?;
+    let settings = arguments.settings(folder, loaded.end_token(), common.seed)?;
     let prompt = match (&arguments.prompt, &arguments.ids) {
         (Some(text), _) => loaded.tokenizer()?.encode(text)?,
         (None, ids) => ids.clone().unwrap_or_default(),

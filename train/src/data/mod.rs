@@ -1,7 +1,7 @@
 //! Data: rows of a file, and the prompt and target a task makes of each.
 //!
 //! ```no_run
-//! use train::data::{Task, read_rows};
+//! use train::data::{Task, parse_rows, read_rows};
 //!
 //! let rows = read_rows("products.jsonl")?;
 //! let examples = rows.examples(Task::Describe)?;
@@ -15,5 +15,5 @@ mod rows;
 mod task;
 
 pub use error::DataError;
-pub use rows::{Row, Rows, Value, read_rows};
+pub use rows::{Row, Rows, Value, parse_rows, read_rows};
 pub use task::{Example, Task};

@@ -126,6 +126,14 @@ pub fn read_rows(path: impl AsRef<Path>) -> Result<Rows, DataError> {
     parse(&path.display().to_string(), extension(path), &bytes)
 }
 
+/// [`read_rows`] of bytes in memory, as if they were a file of this name.
+///
+/// # Errors
+/// As [`read_rows`].
+pub fn parse_rows(file: &str, bytes: &[u8]) -> Result<Rows, DataError> {
+    parse(file, extension(Path::new(file)), bytes)
+}
+
 fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let file = path.display().to_string();
     let about = fs::metadata(path).map_err(|error| unreadable(path, 0, error))?;

@@ -10,6 +10,8 @@ use std::f64::consts::PI;
 /// \frac{t}{W} \text{ while } t < W, \text{ then with } p = \frac{t - W}{T - W}: \quad
 /// 1, \quad 1 - p, \quad \tfrac{1}{2}(1 + \cos \pi p), \quad \sqrt{W / t} \qquad (O5)
 /// ```
+/// Without warm-up the last is `` $`1 / \sqrt{1 + t / 10^4}`$ ``.
+///
 /// The first step of a warm-up is therefore taken with learning rate 0, as in Transformers, whose
 /// schedules these are. Cosine: Loshchilov & Hutter 2017, eq. 5; inverse square root: Vaswani et
 /// al. 2017, eq. 3.
@@ -38,7 +40,8 @@ impl Schedule {
             Schedule::Constant => 1.0,
             Schedule::Linear => 1.0 - progress,
             Schedule::Cosine => 0.5 * (1.0 + (PI * progress).cos()),
-            Schedule::InverseSqrt => (warmup.max(1) as f64 / t.max(1) as f64).sqrt().min(1.0),
+            Schedule::InverseSqrt if warmup == 0 => (1.0 + t as f64 / 1e4).powf(-0.5),
+            Schedule::InverseSqrt => (warmup as f64 / t as f64).sqrt(),
         }
     }
 }

@@ -5,6 +5,9 @@ pub mod sampling;
 use crate::{Cache, Error, Gpt2};
 use autograd::no_grad;
 use sampling::Sampler;
+use serde::Deserialize;
+use std::io::ErrorKind;
+use std::path::Path;
 use tensor::{Float, Rng, Tokens};
 
 /// How to generate. The default is greedy, 20 new tokens.
@@ -43,7 +46,49 @@ impl Default for Generation {
     }
 }
 
+/// `generation_config.json`: how a model's makers would have it generate.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GenerationConfig {
+    do_sample: bool,
+    temperature: Option<Float>,
+    top_k: Option<usize>,
+    top_p: Option<Float>,
+    max_new_tokens: Option<usize>,
+}
+
 impl Generation {
+    /// What `generation_config.json` in a model's folder says; the default where there is none.
+    /// Settings of sampling count only where it samples, as in Transformers.
+    ///
+    /// # Errors
+    /// If the file can't be read or is not what it should be.
+    pub fn from_folder(folder: &Path) -> Result<Generation, Error> {
+        let path = folder.join("generation_config.json");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Generation::default()),
+            Err(source) => return Err(Error::Io { path, action: "read", source }),
+        };
+        let config: GenerationConfig = serde_json::from_str(&text)
+            .map_err(|error| Error::Config { path, reason: error.to_string() })?;
+        let settings = Generation {
+            max_new_tokens: config.max_new_tokens,
+            do_sample: config.do_sample,
+            ..Generation::default()
+        };
+        Ok(match config.do_sample {
+            false => settings,
+            true => Generation {
+                temperature: config.temperature.unwrap_or(1.0),
+                // 0 is Transformers' way to say: all of them.
+                top_k: config.top_k.filter(|&k| k > 0),
+                top_p: config.top_p,
+                ..settings
+            },
+        })
+    }
+
     /// # Errors
     /// If settings contradict each other or are out of range; says what to write instead.
     pub fn check(&self) -> Result<(), Error> {

@@ -1,0 +1,284 @@
+//! The program `attendant`, called as a user calls it.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn attendant(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_attendant")).args(arguments).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).trim_end().to_string()
+}
+
+/// The one line of a failure, its exit status checked and stdout found empty.
+#[track_caller]
+fn failure(status: i32, arguments: &[&str]) -> String {
+    let output = attendant(arguments);
+    assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
+    let error = stderr(&output);
+    error.lines().find(|line| line.starts_with("error: ")).unwrap_or(&error).to_string()
+}
+
+#[track_caller]
+fn json(arguments: &[&str]) -> Value {
+    let output = attendant(arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+    fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
+        fs::write(self.path(name), contents).unwrap();
+        self.path(name)
+    }
+    /// Products enough for a tokenizer and a few batches.
+    fn products(&self) -> String {
+        let colours = ["red", "blue", "green", "grey"];
+        let row = |i: usize| {
+            let (colour, size) = (colours[i % 4], i * 7 % 30);
+            format!(
+                "{{\"category\":\"lamps\",\"colour\":\"{colour}\",\"size\":\"{size} cm\",\
+                 \"description\":\"A {colour} lamp of {size} cm.\"}}\n"
+            )
+        };
+        self.write("products.jsonl", (0..24).map(row).collect::<String>())
+    }
+}
+
+const TINY: [&str; 10] = [
+    "--model",
+    "tiny",
+    "--n-layers",
+    "1",
+    "--d-model",
+    "16",
+    "--n-heads",
+    "2",
+    "--vocab-size",
+    "300",
+];
+
+fn train<'a>(data: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = ["train", "--json", "--task", "describe", "--data", data, "--output", output];
+    [&fixed[..], &TINY, more].concat()
+}
+
+#[test]
+fn a_model_is_trained_sampled_and_measured() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    let result = json(&train(&data, &run, &["--steps", "3", "--valid", &data, "--lr", "1e-3"]));
+    assert_eq!(result["steps"], 3);
+    for name in ["tokens", "train_loss", "valid_loss", "seconds", "tokens_per_second"] {
+        assert!(result[name].as_f64().unwrap() > 0.0, "{name}");
+    }
+    assert_eq!(result["weights_sha256"].as_str().unwrap().len(), 64);
+    let metrics = fs::read_to_string(Path::new(&run).join("metrics.jsonl")).unwrap();
+    let steps: Vec<Value> = metrics.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(steps.len(), 3);
+    assert_eq!(steps[2]["step"], 3);
+    for name in ["loss", "lr", "grad_norm", "tokens", "seconds"] {
+        assert!(steps[1][name].as_f64().unwrap() > 0.0, "{name}");
+    }
+
+    let generate = ["generate", "--json", "--model", &run, "--prompt", "colour: red"];
+    let written = json(&[&generate[..], &["--max-new-tokens", "5", "--ignore-eos"]].concat());
+    let ids = written["ids"].as_array().unwrap();
+    let prompt = ids[..ids.len() - 5].iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+    let by_ids = ["generate", "--json", "--model", &run, "--ids", &prompt];
+    let again = json(&[&by_ids[..], &["--max-new-tokens", "5", "--ignore-eos"]].concat());
+    assert_eq!((&again["ids"], &again["text"]), (&written["ids"], &written["text"]));
+
+    let predictions = folder.path("predictions.jsonl");
+    let evaluate = ["evaluate", "--json", "--task", "describe", "--model", &run, "--data", &data];
+    let measured =
+        json(&[&evaluate[..], &["--train", &data, "--predictions", &predictions]].concat());
+    for name in ["loss", "perplexity", "bits_per_byte", "attribute_coverage", "rouge_l", "bleu"] {
+        let interval = measured[name]["ci95"].as_array().unwrap();
+        let value = measured[name]["value"].as_f64().unwrap();
+        assert!(interval[0].as_f64().unwrap() <= value && value <= interval[1].as_f64().unwrap());
+    }
+    assert!(measured["hallucinated_attributes"]["value"].is_number());
+    let nearest = &measured["baselines"]["nearest_product"];
+    assert_eq!(nearest["attribute_coverage"]["value"], 1.0);
+    let rows = fs::read_to_string(predictions).unwrap();
+    assert_eq!(rows.lines().count(), 24);
+    assert!(rows.lines().all(|line| line.contains("\"prediction\":")));
+}
+
+#[test]
+fn a_language_model_is_trained_on_text_and_on_ids() {
+    let folder = Folder::new();
+    let text = folder.write("lines.txt", "the lamp is red\nthe rug is blue\n".repeat(40));
+    let (run, ids_run) = (folder.path("run"), folder.path("ids"));
+    let fixed = ["train", "--json", "--task", "language-model", "--steps", "2", "--seq-len", "16"];
+    json(&[&fixed[..], &TINY, &["--data", &text, "--output", &run]].concat());
+    let evaluate = ["evaluate", "--json", "--task", "language-model", "--model", &run];
+    let measured = json(&[&evaluate[..], &["--data", &text, "--train", &text]].concat());
+    assert!(measured["bits_per_byte"]["value"].as_f64().unwrap() > 0.0);
+    assert!(measured["baselines"]["byte_ngram"]["bits_per_byte"]["value"].is_number());
+
+    let ids = folder.write("ids.jsonl", "{\"ids\":[1,2,3,4,5,6,7,8,9,10]}\n".repeat(9));
+    json(&[&fixed[..], &TINY, &["--data", &ids, "--output", &ids_run]].concat());
+    let generate = ["generate", "--json", "--model", &ids_run, "--ids", "1,2,3"];
+    let written = json(&[&generate[..], &["--max-new-tokens", "4"]].concat());
+    assert_eq!((written["ids"].as_array().unwrap().len(), &written["text"]), (7, &Value::Null));
+}
+
+#[test]
+fn the_weights_do_not_depend_on_the_number_of_threads() {
+    let folder = Folder::new();
+    let data = folder.products();
+    let sha = |threads: &str| {
+        let run = folder.path(&format!("run{threads}"));
+        let options = ["--steps", "6", "--dropout", "0.1", "--threads", threads, "--clip", "1"];
+        json(&train(&data, &run, &options))["weights_sha256"].clone()
+    };
+    let one = sha("1");
+    for threads in ["2", "3", "7"] {
+        assert_eq!(sha(threads), one, "{threads} threads");
+    }
+    let run = folder.path("other");
+    let other = json(&train(&data, &run, &["--steps", "6", "--seed", "1"]));
+    assert_ne!(other["weights_sha256"], one);
+}
+
+#[test]
+fn accumulated_micro_batches_equal_one_batch() {
+    let folder = Folder::new();
+    let data = folder.products();
+    let losses = |name: &str, options: &[&str]| -> Vec<f64> {
+        let run = folder.path(name);
+        let fixed = ["--steps", "4", "--lr", "1e-2"];
+        json(&train(&data, &run, &[&fixed[..], options].concat()));
+        let metrics = fs::read_to_string(Path::new(&run).join("metrics.jsonl")).unwrap();
+        let loss = |line: &str| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64();
+        metrics.lines().map(|line| loss(line).unwrap()).collect()
+    };
+    let whole = losses("whole", &["--batch-size", "8"]);
+    let parts = losses("parts", &["--batch-size", "2", "--accumulate", "4"]);
+    for (a, b) in whole.iter().zip(&parts) {
+        assert!((a - b).abs() < 1e-4, "{whole:?} {parts:?}");
+    }
+}
+
+#[test]
+fn bad_data_is_told_by_file_line_and_field_and_leaves_no_output() {
+    let folder = Folder::new();
+    let run = folder.path("run");
+    let cases: [(&str, &[u8], &str); 5] = [
+        ("empty.jsonl", b"", "holds no rows; at least one is needed"),
+        ("bad.jsonl", b"{\"description\":\"x\",\"colour\":\"red\"}\n{", "not valid JSON"),
+        ("bytes.jsonl", b"{\"description\":\"x\"}\n\xff\n", "line 2: not UTF-8"),
+        ("missing.jsonl", b"{\"colour\":\"red\"}\n", "line 1: field \"description\" is missing"),
+        ("blank.jsonl", b"{\"description\":\" \"}\n", "line 1: field \"description\""),
+    ];
+    for (name, contents, expected) in cases {
+        let data = folder.write(name, contents);
+        let error = failure(1, &train(&data, &run, &["--steps", "1"]));
+        assert!(error.starts_with(&format!("error: {data}")), "{error}");
+        assert!(error.contains(expected), "{error}");
+        assert!(!PathBuf::from(&run).exists());
+    }
+    let absent = folder.path("absent.jsonl");
+    assert_eq!(
+        failure(1, &train(&absent, &run, &["--steps", "1"])),
+        format!("error: {absent}: no such file; check the path")
+    );
+    let ids = folder.write("ids.jsonl", "{\"ids\":[1,2,300,4,5,6]}\n");
+    let fixed = ["train", "--task", "language-model", "--seq-len", "2", "--data", &ids];
+    assert_eq!(
+        failure(1, &[&fixed[..], &TINY, &["--output", &run]].concat()),
+        "error: line 1: token id 300 is beyond the vocabulary of 300 tokens"
+    );
+    assert!(!PathBuf::from(&run).exists());
+}
+
+#[test]
+fn contradictory_settings_say_what_to_write() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    let trained = |more: &[&str]| failure(2, &train(&data, &run, more));
+    assert_eq!(trained(&["--lr", "0"]), "error: --lr is 0; it must be a positive number");
+    assert_eq!(trained(&["--batch-size", "0"]), "error: --batch-size is 0; it must be at least 1");
+    assert_eq!(
+        trained(&["--steps", "5", "--warmup", "5"]),
+        "error: --warmup 5 leaves nothing of 5 steps; it must be smaller"
+    );
+    assert_eq!(
+        trained(&["--steps", "5", "--epochs", "5"]),
+        "error: the argument '--steps <STEPS>' cannot be used with '--epochs <EPOCHS>'"
+    );
+    assert_eq!(trained(&["--threads", "0"]), "error: --threads is 0; it must be at least 1");
+    let generate = |more: &[&str]| {
+        failure(2, &[&["generate", "--model", "none", "--prompt", "x"][..], more].concat())
+    };
+    assert_eq!(
+        generate(&["--temperature", "0.7"]),
+        "error: --temperature needs sampling; add --do-sample"
+    );
+    assert_eq!(generate(&["--top-k", "5"]), "error: --top-k needs sampling; add --do-sample");
+    assert_eq!(generate(&["--top-p", "0.9"]), "error: --top-p needs sampling; add --do-sample");
+    assert_eq!(
+        generate(&["--max-length", "9", "--max-new-tokens", "5"]),
+        "error: the argument '--max-length <MAX_LENGTH>' cannot be used with \
+         '--max-new-tokens <MAX_NEW_TOKENS>'"
+    );
+    assert_eq!(
+        generate(&["--do-sample", "--greedy"]),
+        "error: the argument '--do-sample' cannot be used with '--greedy'"
+    );
+}
+
+#[test]
+fn an_output_that_is_not_empty_is_refused() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    fs::create_dir(&run).unwrap();
+    fs::write(Path::new(&run).join("mine"), "precious").unwrap();
+    assert_eq!(
+        failure(1, &train(&data, &run, &["--steps", "1"])),
+        format!("error: {run}: is not an empty folder; name a new one with --output")
+    );
+    assert_eq!(fs::read_to_string(Path::new(&run).join("mine")).unwrap(), "precious");
+}
+
+#[test]
+fn requests_that_do_not_fit_the_model_are_refused() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    json(&train(&data, &run, &["--steps", "1"]));
+    let generate = |more: &[&str]| failure(1, &[&["generate", "--model", &run][..], more].concat());
+    let long = vec!["5"; 300].join(",");
+    assert_eq!(
+        generate(&["--ids", &long]),
+        "error: the prompt has 300 tokens, the model's context holds 256; shorten the prompt"
+    );
+    assert_eq!(
+        generate(&["--ids", "5,9999"]),
+        "error: token id 9999 at position 1 is beyond the vocabulary of 300 tokens (ids 0 to 299)"
+    );
+    assert_eq!(generate(&["--prompt", ""]), "error: the prompt is empty; give at least one token");
+    assert_eq!(
+        failure(1, &["generate", "--model", &folder.path("none"), "--ids", "1"]),
+        format!(
+            "error: {}: no such folder; --model takes a folder with config.json and \
+             model.safetensors",
+            folder.path("none")
+        )
+    );
+    fs::write(Path::new(&run).join("model.safetensors"), "broken").unwrap();
+    assert!(generate(&["--ids", "1"]).contains("model.safetensors: not a safetensors file"));
+}
