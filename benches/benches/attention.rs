@@ -1,5 +1,7 @@
 //! How does the time of attention grow with the length of the sequence? 12 heads of 64, causal.
 
+#![allow(missing_docs)] // of the functions that criterion's macros make
+
 use autograd::{Mask, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -1,5 +1,7 @@
 //! How fast are matrix products of GPT-2's shapes? Throughput is in floating-point operations.
 
+#![allow(missing_docs)] // of the functions that criterion's macros make
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tensor::Rng;

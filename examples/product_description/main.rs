@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Training steps
-    #[arg(long, default_value_t = 3700)]
+    #[arg(long, default_value_t = 2250)]
     steps: usize,
     /// Test products to describe; all where absent
     #[arg(long)]
@@ -55,7 +55,7 @@ fn model_config(tokenizer: &Tokenizer, end: u32) -> Gpt2Config {
     Gpt2Config {
         vocab_size: tokenizer.vocab_size(),
         max_seq_len: 256,
-        d_model: 128,
+        d_model: 192,
         n_layers: 4,
         n_heads: 4,
         initializer_range: 0.06,
@@ -68,7 +68,7 @@ fn settings(arguments: &Arguments) -> Settings {
     Settings {
         steps: arguments.steps,
         batch_size: BATCH_SIZE,
-        lr: 4e-3,
+        lr: 3e-3,
         warmup: 50.min(arguments.steps / 10),
         schedule: Schedule::Cosine,
         weight_decay: 0.1,
@@ -139,7 +139,7 @@ fn learn(
     }
     let texts: Vec<&str> =
         examples.iter().flat_map(|example| [&example.prompt[..], &example.target[..]]).collect();
-    let tokenizer = train_bpe(texts.into_iter(), VOCAB_SIZE)?;
+    let tokenizer = train_bpe(&texts, VOCAB_SIZE)?;
     let end = tokenizer.end_of_text().ok_or("the tokenizer has no end token")?;
     let config = model_config(&tokenizer, end);
     let mut model = Gpt2::new(config, &mut Rng::derived(settings.seed, &[0]))?;

@@ -11,7 +11,7 @@ impl Tensor {
     /// If the number of elements differs.
     #[track_caller]
     pub fn reshape(&self, shape: &[usize]) -> Tensor {
-        if shape.iter().product::<usize>() != self.len() {
+        if shape::count(shape) != self.len() {
             let rule = format!("{} numbers can't take the new shape", self.len());
             shape::wrong("reshape", &rule, &[&self.shape, shape], "");
         }

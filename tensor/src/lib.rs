@@ -20,8 +20,6 @@
 mod elementwise;
 mod error;
 pub mod file;
-#[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
-mod gemm;
 mod layout;
 mod matmul;
 pub mod par;

@@ -2,9 +2,10 @@
 //!
 //! Each product is cut into pieces of its output that threads work on; every number of the output
 //! is summed in one order, whatever the cut, so that the result does not depend on the number of
-//! threads. A piece goes to the kernel of `gemm` where the CPU has AVX-512, else to the
-//! `matrixmultiply` crate, which picks its own at run time; a single row, where packing would cost
-//! more than the product, is computed here.
+//! threads. A piece is handed to the `matrixmultiply` crate (packing and register tiles after
+//! Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008), which picks
+//! its kernel at run time; a single row, where packing would cost more than the product, is
+//! computed here.
 
 use crate::{Float, Tensor, shape, simd, vmath};
 use rayon::prelude::*;
@@ -202,30 +203,15 @@ impl Product {
                 return row_times_columns(x, &b[self.b.offset..], self.b.column_stride, y);
             }
         }
-        let (a, b) = (&a[self.a.offset.min(a.len())..], &b[self.b.offset.min(b.len())..]);
-        #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
-        if simd::instruction_set() == simd::InstructionSet::Avx512 && self.k > 0 {
-            let operand = |x: &[Float], matrix: Matrix| crate::gemm::Operand {
-                start: x.as_ptr(),
-                row_stride: matrix.row_stride,
-                column_stride: matrix.column_stride,
-            };
-            let (a, b) = (operand(a, self.a), operand(b, self.b));
-            let sizes = (self.m, self.k, self.n);
-            // SAFETY: the strides come from tensors that checked their bounds; rows of C are
-            // contiguous, and this part of `c` is ours alone; the feature was just found.
-            return unsafe {
-                crate::gemm::gemm(sizes, a, b, c.0.add(self.c.offset), self.c.row_stride)
-            };
-        }
-        // SAFETY: as above.
+        let (a, b) = (a[self.a.offset.min(a.len())..].as_ptr(), &b[self.b.offset.min(b.len())..]);
+        // SAFETY: the strides come from tensors that checked their bounds; `c` as above.
         unsafe {
             gemm(
                 self.m,
                 self.k,
                 self.n,
                 1.0,
-                a.as_ptr(),
+                a,
                 self.a.row_stride as isize,
                 self.a.column_stride as isize,
                 b.as_ptr(),
@@ -334,9 +320,14 @@ mod tests {
     #[test]
     fn large_products_equal_the_definition_on_any_number_of_threads() {
         let mut rng = Rng::seeded(1);
-        for (m, k, n) in
-            [(130, 300, 97), (1, 400, 500), (257, 600, 1), (97, 31, 400), (97, 300, 20)]
-        {
+        for (m, k, n) in [
+            (130, 300, 97),
+            (1, 400, 500),
+            (257, 600, 1),
+            (97, 31, 400),
+            (97, 300, 20),
+            (40, 300, 1100),
+        ] {
             let (a, b) = (rng.normal(&[m, k], 1.0), rng.normal(&[k, n], 1.0));
             let product = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

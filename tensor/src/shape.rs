@@ -1,5 +1,7 @@
 //! Shapes: sizes of axes, broadcasting, and the one builder of every shape message.
 
+use crate::OutOfMemory;
+
 /// Panics with the message of a wrong shape: operation, rule, shapes and a hint.
 ///
 /// ```should_panic
@@ -32,6 +34,18 @@ pub fn broadcast(operation: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
         .collect()
 }
 
+/// How many numbers a shape holds.
+///
+/// # Panics
+/// With [`OutOfMemory`] if they are more than can be counted.
+pub fn count(shape: &[usize]) -> usize {
+    if shape.contains(&0) {
+        return 0;
+    }
+    let product = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    product.unwrap_or_else(|| std::panic::panic_any(OutOfMemory { bytes: usize::MAX }))
+}
+
 /// The axis that `axis` names; negative counts from the end.
 ///
 /// # Panics
@@ -49,9 +63,9 @@ pub fn axis(operation: &str, shape: &[usize], axis: isize) -> usize {
 
 /// Strides, in numbers, of a contiguous row-major tensor.
 pub fn row_major_strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
+    let mut strides = vec![1usize; shape.len()];
     for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis].max(1);
+        strides[axis - 1] = strides[axis].saturating_mul(shape[axis].max(1));
     }
     strides
 }
@@ -170,6 +184,14 @@ mod tests {
     #[should_panic(expected = "softmax: axis 2 does not exist: [2, 3]; axes go from -2 to 1")]
     fn an_axis_must_exist() {
         axis("softmax", &[2, 3], 2);
+    }
+
+    #[test]
+    fn a_shape_beyond_counting_is_out_of_memory() {
+        let panic = std::panic::catch_unwind(|| count(&[3, usize::MAX / 2])).unwrap_err();
+        assert!(panic.is::<OutOfMemory>());
+        assert_eq!(count(&[usize::MAX, usize::MAX, 0]), 0);
+        assert_eq!(row_major_strides(&[0, usize::MAX, usize::MAX]).len(), 3);
     }
 
     #[test]

@@ -129,12 +129,20 @@ fn pool() -> MutexGuard<'static, Pool> {
 impl Pool {
     /// The smallest waiting buffer of `len` to 1.25 × `len` numbers, or a new one.
     fn take(&mut self, len: usize) -> (NonNull<Float>, usize) {
-        let fitting = self.waiting.range(len..=len + len / 4).next().map(|(&capacity, _)| capacity);
+        let fitting = self
+            .waiting
+            .range(len..=len.saturating_add(len / 4))
+            .next()
+            .map(|(&capacity, _)| capacity);
         let (start, capacity) = match fitting {
             Some(capacity) => (self.remove(capacity), capacity),
             None => {
                 self.trim(len);
-                (allocate(len), len)
+                let start = try_allocate(len).unwrap_or_else(|| {
+                    self.release_waiting();
+                    allocate(len)
+                });
+                (start, len)
             }
         };
         self.live_numbers += capacity;
@@ -158,11 +166,20 @@ impl Pool {
         start
     }
 
+    /// Gives all waiting buffers back to the system, which has refused another.
+    fn release_waiting(&mut self) {
+        while let Some((&capacity, _)) = self.waiting.last_key_value() {
+            let start = self.remove(capacity);
+            release(start, capacity);
+        }
+    }
+
     /// Frees waiting buffers, largest first, until a new one of `len` keeps the promised bound.
     fn trim(&mut self, len: usize) {
-        let peak = self.peak_live_numbers.max(self.live_numbers + len);
-        let bound = peak + peak / 8;
-        while self.live_numbers + self.waiting_numbers + len > bound {
+        let wanted = self.live_numbers.saturating_add(len);
+        let peak = self.peak_live_numbers.max(wanted);
+        let bound = peak.saturating_add(peak / 8);
+        while wanted.saturating_add(self.waiting_numbers) > bound {
             let Some((&capacity, _)) = self.waiting.last_key_value() else { break };
             let start = self.remove(capacity);
             release(start, capacity);
@@ -175,14 +192,17 @@ fn layout(capacity: usize) -> Option<Layout> {
     Layout::from_size_align(bytes, ALIGNMENT).ok()
 }
 
-fn allocate(capacity: usize) -> NonNull<Float> {
+fn try_allocate(capacity: usize) -> Option<NonNull<Float>> {
+    let layout = layout(capacity)?;
     // SAFETY: the layout's size is not zero. Zeroed, so that stale contents are always numbers.
-    layout(capacity)
-        .and_then(|layout| NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Float>()))
-        .unwrap_or_else(|| {
-            let bytes = capacity.saturating_mul(size_of::<Float>());
-            std::panic::panic_any(OutOfMemory { bytes })
-        })
+    NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Float>())
+}
+
+fn allocate(capacity: usize) -> NonNull<Float> {
+    try_allocate(capacity).unwrap_or_else(|| {
+        let bytes = capacity.saturating_mul(size_of::<Float>());
+        std::panic::panic_any(OutOfMemory { bytes })
+    })
 }
 
 fn release(start: NonNull<Float>, capacity: usize) {

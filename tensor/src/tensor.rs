@@ -32,7 +32,7 @@ impl Tensor {
     #[track_caller]
     pub fn new(values: impl AsRef<[Float]>, shape: &[usize]) -> Tensor {
         let values = values.as_ref();
-        if values.len() != shape.iter().product::<usize>() {
+        if values.len() != shape::count(shape) {
             let rule = format!("{} values do not fill the shape", values.len());
             shape::wrong("new", &rule, &[shape], "");
         }
@@ -48,7 +48,7 @@ impl Tensor {
 
     /// Zeros.
     pub fn zeros(shape: &[usize]) -> Tensor {
-        Tensor::from_buffer(Buffer::zeros(shape.iter().product()), shape)
+        Tensor::from_buffer(Buffer::zeros(shape::count(shape)), shape)
     }
 
     /// Ones.
@@ -64,7 +64,7 @@ impl Tensor {
     /// A tensor filled by `fill`, which gets all its numbers in row-major order and must write
     /// each: they hold whatever an earlier tensor left there.
     pub fn build(shape: &[usize], fill: impl FnOnce(&mut [Float])) -> Tensor {
-        let mut buffer = Buffer::stale(shape.iter().product());
+        let mut buffer = Buffer::stale(shape::count(shape));
         fill(buffer.as_mut_slice());
         Tensor::from_buffer(buffer, shape)
     }
@@ -103,7 +103,7 @@ impl Tensor {
 
     /// How many numbers it holds.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        shape::count(&self.shape)
     }
 
     /// Whether it holds no number, an axis being of size 0.
@@ -121,7 +121,7 @@ impl Tensor {
         let mut expected = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
             let fits = size == 1 || stride == expected;
-            expected *= size;
+            expected = expected.wrapping_mul(size);
             fits
         }) || self.is_empty()
     }

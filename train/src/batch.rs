@@ -85,24 +85,40 @@ pub fn length_buckets<'a>(sequences: &[&'a Sequence]) -> Vec<Vec<&'a Sequence>> 
     buckets
 }
 
+/// Scores that are held at once when nothing is learned: 256 MiB of `f32`.
+const MAX_SCORES: usize = 1 << 26;
+
 /// The loss of each sequence in nats, and its number of targets, in the order given.
 ///
 /// # Errors
-/// If a token id is not in the vocabulary.
+/// If a token id is not in the vocabulary, or a loss is not finite.
 pub fn sequence_losses(
     model: &Gpt2,
     sequences: &[Sequence],
     batch_size: usize,
-) -> Result<Vec<(f64, usize)>, Error> {
+) -> Result<Vec<(f64, usize)>, crate::Error> {
+    // The longest come first, so that the first of a batch tells how many fit.
     let mut order: Vec<usize> = (0..sequences.len()).collect();
-    order.sort_by_key(|&index| sequences[index].input_len());
+    order.sort_by_key(|&index| std::cmp::Reverse(sequences[index].input_len()));
     let mut losses = vec![(0.0, 0); sequences.len()];
-    for indices in order.chunks(batch_size.max(1)) {
+    let mut rest = &order[..];
+    while let Some(&longest) = rest.first() {
+        let scores = sequences[longest].input_len() * model.config.vocab_size;
+        let fitting = (MAX_SCORES / scores.max(1)).clamp(1, batch_size.max(1));
+        let (indices, later) = rest.split_at(fitting.min(rest.len()));
+        rest = later;
         let rows: Vec<&Sequence> = indices.iter().map(|&index| &sequences[index]).collect();
         let mut targets = Batch::new(&rows, model.config.vocab_size)?.losses(model).into_iter();
         for (&index, row) in indices.iter().zip(rows) {
             let count = row.target_count();
-            losses[index] = (targets.by_ref().take(count).sum(), count);
+            let nats: f64 = targets.by_ref().take(count).sum();
+            if !nats.is_finite() {
+                return Err(crate::Error::settings(format!(
+                    "line {}: the loss is {nats}; the model's weights are broken",
+                    row.line
+                )));
+            }
+            losses[index] = (nats, count);
         }
     }
     Ok(losses)

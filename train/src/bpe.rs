@@ -21,16 +21,16 @@ pub const SMALLEST_VOCABULARY: usize = 257;
 ///
 /// # Errors
 /// If the vocabulary is smaller than [`SMALLEST_VOCABULARY`].
-pub fn train_bpe<'a>(
-    texts: impl Iterator<Item = &'a str> + Send,
-    vocab_size: usize,
-) -> Result<Tokenizer, Error> {
+pub fn train_bpe(texts: &[&str], vocab_size: usize) -> Result<Tokenizer, Error> {
     if vocab_size < SMALLEST_VOCABULARY {
         return Err(Error::Usage(format!(
             "--vocab-size {vocab_size} is too small: a byte-level vocabulary has at least \
              {SMALLEST_VOCABULARY} tokens"
         )));
     }
+    // There are never more pairs than bytes: a larger number would only take memory.
+    let bytes: usize = texts.iter().map(|text| text.len()).sum();
+    let vocab_size = vocab_size.min(SMALLEST_VOCABULARY + bytes);
     let mut inner = Inner::new(BPE::default());
     let bytes = ByteLevel::new(false, true, true);
     inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
@@ -44,7 +44,7 @@ pub fn train_bpe<'a>(
             .build(),
     );
     inner
-        .train(&mut trainer, texts)
+        .train(&mut trainer, texts.iter())
         .map_err(|error| Error::Settings(format!("the tokenizer cannot be trained: {error}")))?;
     Ok(Tokenizer::from_inner(inner))
 }
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn any_text_comes_back_whole_b1() {
-        let tokenizer = train_bpe(["the theme of the thesis"].into_iter(), 270).unwrap();
+        let tokenizer = train_bpe(&["the theme of the thesis"], 270).unwrap();
         assert!(tokenizer.vocab_size() > SMALLEST_VOCABULARY);
         assert!(tokenizer.vocab_size() <= 270);
         for text in ["the theme", "größer 更大 🙂", " a\n\tb  c", ""] {
@@ -71,7 +71,8 @@ mod tests {
         let texts = || (0..200).map(|i| format!("item {i} of {}", i * 37 % 11)).collect::<Vec<_>>();
         let train = || {
             let texts = texts();
-            let tokenizer = train_bpe(texts.iter().map(String::as_str), 400).unwrap();
+            let tokenizer =
+                train_bpe(&texts.iter().map(String::as_str).collect::<Vec<_>>(), 400).unwrap();
             tokenizer.encode("item 123 of 7, item 99 of 10").unwrap()
         };
         assert_eq!(train(), train());
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn too_small_a_vocabulary_is_an_error() {
         assert_eq!(
-            train_bpe(["x"].into_iter(), 100).unwrap_err().to_string(),
+            train_bpe(&["x"], 100).unwrap_err().to_string(),
             "--vocab-size 100 is too small: a byte-level vocabulary has at least 257 tokens"
         );
     }

@@ -86,10 +86,8 @@ pub fn write(
     let mut texts = vec![String::new(); prompts.len()];
     for indices in order.chunks(BATCH_SIZE) {
         let rows: Vec<&[u32]> = indices.iter().map(|&index| &prompts[index][..]).collect();
-        let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-        let room = model.config.max_seq_len.saturating_sub(longest).max(1);
         let settings = Generation {
-            max_new_tokens: Some(room),
+            max_length: Some(model.config.max_seq_len),
             end_tokens: vec![end],
             ..Generation::default()
         };

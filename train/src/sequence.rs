@@ -39,6 +39,12 @@ pub fn prompted(
     let sequence = |example: &Example| {
         let mut ids = tokenizer.encode(&example.prompt)?;
         let first_target = ids.len();
+        if first_target == 0 {
+            return Err(Error::settings(format!(
+                "line {}: the tokenizer makes no token of the prompt; take another tokenizer",
+                example.line
+            )));
+        }
         ids.extend(tokenizer.encode(&example.target)?);
         ids.push(end);
         Ok(Sequence { ids, first_target, line: example.line })
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn each_text_is_followed_by_the_end_token() {
-        let tokenizer = train_bpe(["red"].into_iter(), 300).unwrap();
+        let tokenizer = train_bpe(&["red"], 300).unwrap();
         let rows = [example(None, "red", 1), example(None, "red", 2)];
         let blocks = packed(&rows, Some((&tokenizer, 0)), 3).unwrap();
         let red = tokenizer.encode("red").unwrap();
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn only_target_and_end_token_are_predicted() {
-        let tokenizer = train_bpe(["red"].into_iter(), 300).unwrap();
+        let tokenizer = train_bpe(&["red"], 300).unwrap();
         let sequence = &prompted(&[example(None, " A red one.", 4)], &tokenizer, 0).unwrap()[0];
         let (given, predicted) = sequence.ids.split_at(sequence.first_target);
         assert_eq!(tokenizer.decode(given).unwrap(), "colour: red\ndescription:");

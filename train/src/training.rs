@@ -8,7 +8,7 @@ use autograd::{Gradients, with_dropout};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use tensor::{Float, Rng};
-use transformer::Gpt2;
+use transformer::{Gpt2, Module};
 
 /// What fixes a run, besides its data and the model it starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ impl Settings {
                 return wrong(format!("--{name} is 0; it must be at least 1"));
             }
         }
-        if !(self.lr > 0.0 && self.lr.is_finite()) {
+        if !(self.lr > 0.0 && (self.lr as Float).is_finite()) {
             return wrong(format!("--lr is {}; it must be a positive number", self.lr));
         }
         if self.warmup >= self.steps && self.warmup > 0 {
@@ -101,7 +101,7 @@ impl Settings {
 
     /// Rows of one step.
     pub fn rows_per_step(&self) -> usize {
-        self.batch_size * self.accumulate
+        self.batch_size.saturating_mul(self.accumulate)
     }
 
     /// Steps of one epoch over `rows`; the last takes what is left.
@@ -119,7 +119,7 @@ impl Settings {
             (0..rows).collect()
         };
         let start = within * self.rows_per_step();
-        order[start..rows.min(start + self.rows_per_step())].to_vec()
+        order[start..rows.min(start.saturating_add(self.rows_per_step()))].to_vec()
     }
 }
 
@@ -184,6 +184,17 @@ pub fn train(
         let tokens = rows.iter().map(|row| row.input_len()).sum();
         let seconds = start.elapsed().as_secs_f64();
         observe(&StepReport { step, loss, lr, grad_norm, tokens, seconds })?;
+    }
+    check_weights(model, settings.steps)
+}
+
+/// The loss of each step has looked at the weights before it; this looks at the last ones.
+fn check_weights(model: &Gpt2, step: usize) -> Result<(), Error> {
+    for (name, parameter) in model.parameters() {
+        if !parameter.value().sum().item().is_finite() {
+            let reason = format!("parameter {name} is no longer finite; lower the learning rate");
+            return Err(Error::Step { step, reason });
+        }
     }
     Ok(())
 }

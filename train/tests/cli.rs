@@ -143,8 +143,11 @@ fn the_weights_do_not_depend_on_the_number_of_threads() {
     let data = folder.products();
     let sha = |threads: &str| {
         let run = folder.path(&format!("run{threads}"));
-        let options = ["--steps", "6", "--dropout", "0.1", "--threads", threads, "--clip", "1"];
-        json(&train(&data, &run, &options))["weights_sha256"].clone()
+        let fixed = ["train", "--json", "--task", "describe", "--data", &data, "--output", &run];
+        let model = ["--model", "tiny", "--n-layers", "1", "--d-model", "128", "--n-heads", "2"];
+        let options = ["--steps", "10", "--batch-size", "24", "--dropout", "0.1", "--clip", "1"];
+        let threads = ["--threads", threads];
+        json(&[&fixed[..], &model, &options, &threads].concat())["weights_sha256"].clone()
     };
     let one = sha("1");
     for threads in ["2", "3", "7"] {
@@ -197,11 +200,13 @@ fn bad_data_is_told_by_file_line_and_field_and_leaves_no_output() {
         failure(1, &train(&absent, &run, &["--steps", "1"])),
         format!("error: {absent}: no such file; check the path")
     );
-    let ids = folder.write("ids.jsonl", "{\"ids\":[1,2,300,4,5,6]}\n");
+    let ids = folder.write("ids.jsonl", "{\"ids\":[1,2]}\n{\"ids\":[1,2,300,4,5,6]}\n");
     let fixed = ["train", "--task", "language-model", "--seq-len", "2", "--data", &ids];
     assert_eq!(
         failure(1, &[&fixed[..], &TINY, &["--output", &run]].concat()),
-        "error: line 1: token id 300 is beyond the vocabulary of 300 tokens"
+        format!(
+            "error: {ids}, line 2: field \"ids\": token id 300 is beyond the vocabulary of 300 tokens"
+        )
     );
     assert!(!PathBuf::from(&run).exists());
 }
@@ -221,6 +226,8 @@ fn contradictory_settings_say_what_to_write() {
         trained(&["--steps", "5", "--epochs", "5"]),
         "error: the argument '--steps <STEPS>' cannot be used with '--epochs <EPOCHS>'"
     );
+    assert_eq!(trained(&["--epochs", "0"]), "error: --epochs is 0; it must be at least 1");
+    assert_eq!(trained(&["--dropout", "2"]), "error: --dropout is 2; it must be in [0, 1)");
     assert_eq!(trained(&["--threads", "0"]), "error: --threads is 0; it must be at least 1");
     let generate = |more: &[&str]| {
         failure(2, &[&["generate", "--model", "none", "--prompt", "x"][..], more].concat())
@@ -240,6 +247,48 @@ fn contradictory_settings_say_what_to_write() {
         generate(&["--do-sample", "--greedy"]),
         "error: the argument '--do-sample' cannot be used with '--greedy'"
     );
+}
+
+#[test]
+fn absurd_sizes_are_refused_and_leave_no_output() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    let model = ["--data", &data, "--output", &run, "--model", "tiny", "--steps", "1"];
+    let train =
+        |more: &[&str]| failure(1, &[&["train", "--task", "describe"][..], &model, more].concat());
+    let absurd =
+        "error: the model's sizes are beyond what any machine holds; look for a wrong number";
+    assert_eq!(train(&["--n-layers", "1000000000"]), absurd);
+    assert_eq!(train(&["--d-model", "4611686018427387904", "--n-heads", "1"]), absurd);
+    assert_eq!(train(&["--vocab-size", "4611686018427387904"]), absurd);
+    assert!(!PathBuf::from(&run).exists());
+    let epochs = ["--epochs", "16", "--batch-size", "24", "--accumulate", "2"];
+    let fixed = ["train", "--json", "--task", "describe", "--data", &data, "--output", &run];
+    let result = json(&[&fixed[..], &TINY, &epochs].concat());
+    assert_eq!(result["steps"], 16);
+    let generate = ["generate", "--model", &run, "--ids", "5", "--max-new-tokens"];
+    let error = failure(1, &[&generate[..], &["18446744073709551615"]].concat());
+    assert!(error.contains("ask for at most 255"), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn too_little_memory_is_told_in_one_line() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    let command = format!(
+        "ulimit -v 3145728; exec {} train --json --task describe --model gpt2 --vocab-size 300 \
+         --batch-size 24 --steps 1 --threads 2 --data {data} --output {run}",
+        env!("CARGO_BIN_EXE_attendant")
+    );
+    let big = command.replace("--vocab-size 300", "--vocab-size 300 --d-model 3072");
+    let output = Command::new("sh").args(["-c", &big]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
+    let error = stderr(&output);
+    assert!(error.starts_with("error: out of memory: the system refused"), "{error}");
+    assert_eq!(error.lines().count(), 1);
+    assert!(!PathBuf::from(&run).exists());
 }
 
 #[test]

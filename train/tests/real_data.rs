@@ -23,7 +23,7 @@ fn english_product_rows_become_prompts_and_come_back_from_tokens() {
     let examples = read_rows(path).unwrap().examples(Task::Describe).unwrap();
     assert!(examples.len() > 1000);
     assert!(examples.iter().all(|example| example.prompt.ends_with("\ndescription:")));
-    let tokenizer = train_bpe(texts(&examples).into_iter(), 2000).unwrap();
+    let tokenizer = train_bpe(&texts(&examples), 2000).unwrap();
     for text in texts(&examples) {
         let ids = tokenizer.encode(text).unwrap();
         assert_eq!(tokenizer.decode(&ids).unwrap(), text);
@@ -35,7 +35,7 @@ fn chinese_review_rows_come_back_from_tokens() {
     let Some(path) = file("reviews-zh/valid.jsonl") else { return };
     let examples = read_rows(path).unwrap().examples(Task::LanguageModel).unwrap();
     assert!(examples.len() > 1000);
-    let tokenizer = train_bpe(texts(&examples[..500]).into_iter(), 1000).unwrap();
+    let tokenizer = train_bpe(&texts(&examples[..500]), 1000).unwrap();
     for example in &examples {
         let ids = tokenizer.encode(&example.target).unwrap();
         assert_eq!(tokenizer.decode(&ids).unwrap(), example.target);

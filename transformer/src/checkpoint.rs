@@ -130,12 +130,12 @@ pub fn write_json(path: &Path, value: &Value) -> Result<(), Error> {
 
 /// The shapes of all tensors of a configuration under Hugging Face's names.
 fn expected_shapes(config: &Gpt2Config) -> BTreeMap<String, Vec<usize>> {
-    let (d, d_ff) = (config.d_model, config.d_ff.unwrap_or(config.d_model.saturating_mul(4)));
+    let (d, d_ff) = (config.d_model, config.d_ff.unwrap_or(4 * config.d_model));
     let block = [
         ("ln_1.weight", vec![d]),
         ("ln_1.bias", vec![d]),
-        ("attn.c_attn.weight", vec![d, d.saturating_mul(3)]),
-        ("attn.c_attn.bias", vec![d.saturating_mul(3)]),
+        ("attn.c_attn.weight", vec![d, 3 * d]),
+        ("attn.c_attn.bias", vec![3 * d]),
         ("attn.c_proj.weight", vec![d, d]),
         ("attn.c_proj.bias", vec![d]),
         ("ln_2.weight", vec![d]),
@@ -152,8 +152,7 @@ fn expected_shapes(config: &Gpt2Config) -> BTreeMap<String, Vec<usize>> {
         ("ln_f.bias", vec![d]),
     ];
     let whole = whole.into_iter().map(|(name, shape)| (format!("transformer.{name}"), shape));
-    // A count beyond what any file holds shows as missing tensors soon enough.
-    let blocks = (0..config.n_layers.min(1000)).flat_map(|layer| {
+    let blocks = (0..config.n_layers).flat_map(|layer| {
         block.clone().map(|(name, shape)| (format!("transformer.h.{layer}.{name}"), shape))
     });
     whole.chain(blocks).collect()

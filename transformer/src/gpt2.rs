@@ -4,9 +4,12 @@ use crate::{
     Block, Cache, Embedding, Error, FeedForward, LayerNorm, Module, MultiHeadAttention,
     parameters_of,
 };
-use autograd::{Mask, Var};
+use autograd::{Mask, Var, no_grad};
 use serde::{Deserialize, Serialize};
 use tensor::{Float, Rng, Tokens};
+
+/// More blocks than this are a wrong number.
+const MAX_LAYERS: usize = 1000;
 
 /// The sizes of a GPT-2, under Hugging Face's names in `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,10 +76,21 @@ impl Gpt2Config {
         Gpt2Config { dropout: p, embedding_dropout: p, attention_dropout: p, ..self }
     }
 
+    /// How many numbers all parameters hold, if they can be counted at all.
+    fn parameter_count(&self) -> Option<usize> {
+        let d = self.d_model;
+        let d_ff = self.d_ff.map_or(d.checked_mul(4), Some)?;
+        let block =
+            d.checked_mul(d)?.checked_mul(4)?.checked_add(d.checked_mul(d_ff)?.checked_mul(2)?)?;
+        let tables = self.vocab_size.checked_add(self.max_seq_len)?.checked_mul(d)?;
+        let all = block.checked_mul(self.n_layers)?.checked_add(tables)?;
+        (all < 1 << 48).then_some(all)
+    }
+
     /// Whether the sizes make a model.
     ///
     /// # Errors
-    /// If a size is 0, the heads do not divide the width, or a probability is not in [0, 1).
+    /// If a size is 0 or absurd, the heads do not divide the width, or a probability is not in [0, 1).
     pub fn check(&self) -> Result<(), Error> {
         let sizes = [
             ("vocab_size", self.vocab_size),
@@ -88,6 +102,12 @@ impl Gpt2Config {
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(Error::Request(format!("the model's {name} is 0; it must be at least 1")));
+        }
+        if self.n_layers > MAX_LAYERS || self.parameter_count().is_none() {
+            return Err(Error::Request(
+                "the model's sizes are beyond what any machine holds; look for a wrong number"
+                    .into(),
+            ));
         }
         if !self.d_model.is_multiple_of(self.n_heads) {
             return Err(Error::Request(format!(
@@ -201,8 +221,8 @@ impl Gpt2 {
     /// As [`Gpt2::forward`].
     #[track_caller]
     pub fn hidden(&self, tokens: &Tokens) -> Var {
-        let positions: Vec<u32> = (0..tokens.shape()[1] as u32).collect();
-        let positions = self.positions(positions, &[tokens.shape()[1]]);
+        let seq_len = Gpt2::seq_len(tokens);
+        let positions = self.positions((0..seq_len as u32).collect(), &[seq_len]);
         self.stack(tokens, &positions, &Mask::causal(), None)
     }
 
@@ -212,13 +232,14 @@ impl Gpt2 {
     }
 
     /// As [`Gpt2::hidden`] for positions that follow those in the cache, which they join.
-    /// `is_token` tells padding (to the left) from tokens, row by row.
+    /// `is_token` tells padding (to the left) from tokens, row by row. Nothing is recorded: a cache
+    /// has no gradient.
     ///
     /// # Panics
     /// As [`Gpt2::forward`], or if `is_token` is not of the tokens' shape.
     #[track_caller]
     pub fn hidden_cached(&self, tokens: &Tokens, is_token: &[bool], cache: &mut Cache) -> Var {
-        let seq_len = tokens.shape()[1];
+        let seq_len = Gpt2::seq_len(tokens);
         assert_eq!(is_token.len(), tokens.ids().len(), "is_token: one for each token");
         let mut positions = Vec::with_capacity(tokens.ids().len());
         for (row, new) in cache.is_token.iter_mut().zip(is_token.chunks(seq_len.max(1))) {
@@ -233,7 +254,7 @@ impl Gpt2 {
             true => mask,
             false => mask.with_padding(cache.is_token.concat()),
         };
-        self.stack(tokens, &positions, &mask, Some(cache))
+        no_grad(|| self.stack(tokens, &positions, &mask, Some(cache)))
     }
 
     #[track_caller]
@@ -246,6 +267,16 @@ impl Gpt2 {
                 &[shape],
                 "cut the sequence",
             ),
+        }
+    }
+
+    #[track_caller]
+    fn seq_len(tokens: &Tokens) -> usize {
+        match tokens.shape() {
+            [_, seq_len] => *seq_len,
+            shape => {
+                tensor::shape::wrong("gpt2", "tokens are not [batch_size, seq_len]", &[shape], "")
+            }
         }
     }
 
@@ -317,6 +348,20 @@ mod tests {
             config.check().unwrap_err().to_string(),
             "the model's n_layer is 0; it must be at least 1"
         );
+    }
+
+    #[test]
+    fn absurd_sizes_are_errors() {
+        let error = "the model's sizes are beyond what any machine holds; look for a wrong number";
+        let base = Gpt2Config::default;
+        for config in [
+            Gpt2Config { n_layers: 1_000_000_000, ..base() },
+            Gpt2Config { vocab_size: usize::MAX, ..base() },
+            Gpt2Config { d_model: 1 << 40, n_heads: 1, ..base() },
+            Gpt2Config { d_ff: Some(usize::MAX / 2), ..base() },
+        ] {
+            assert_eq!(config.check().unwrap_err().to_string(), error);
+        }
     }
 
     #[test]

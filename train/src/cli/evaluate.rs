@@ -2,8 +2,9 @@
 
 use super::Common;
 use super::model::Loaded;
+use super::output::print;
 use crate::Error;
-use crate::data::{Example, Task, read_rows};
+use crate::data::{Example, Rows, Task, read_rows};
 use crate::evaluation::{self, likelihood};
 use crate::sequence::{Sequence, fitting, packed, prompted};
 use clap::Args;
@@ -34,6 +35,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
+    if arguments.predictions.is_some() && arguments.task == Task::LanguageModel {
+        return Err(Error::Usage(
+            "--predictions needs a task that writes a text; leave it out, or measure --task \
+             describe"
+                .into(),
+        ));
+    }
     let rows = read_rows(&arguments.data)?;
     let examples = rows.examples(arguments.task)?;
     let training = match &arguments.train {
@@ -42,30 +50,19 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     };
     let loaded = Loaded::from_folder(&arguments.model)?;
     let result = match arguments.task {
-        Task::LanguageModel => {
-            if arguments.predictions.is_some() {
-                return Err(Error::Usage(
-                    "--predictions needs a task that writes a text; leave it out, or measure \
-                     --task describe"
-                        .into(),
-                ));
-            }
-            language_model(&loaded, &examples, training.as_deref())?
-        }
+        Task::LanguageModel => language_model(&loaded, &examples, training.as_deref())?,
         Task::Describe => {
             let (result, texts) = describe(&loaded, &examples, training.as_deref())?;
             if let Some(path) = &arguments.predictions {
-                write_predictions(path, &arguments.data, &texts)?;
+                write_predictions(path, &rows, &texts)?;
             }
             result
         }
     };
-    if common.json {
-        println!("{result}");
-    } else {
-        print!("{}", table(&result));
+    match common.json {
+        true => print(result),
+        false => print(table(&result).trim_end()),
     }
-    Ok(())
 }
 
 fn language_model(
@@ -148,8 +145,7 @@ fn object(value: impl serde::Serialize) -> Map<String, Value> {
 }
 
 /// Writes each row as it stood, with its prediction.
-fn write_predictions(path: &Path, data: &Path, texts: &[String]) -> Result<(), Error> {
-    let rows = read_rows(data)?;
+fn write_predictions(path: &Path, rows: &Rows, texts: &[String]) -> Result<(), Error> {
     let mut lines = String::new();
     for (row, text) in rows.rows.iter().zip(texts) {
         let _ = writeln!(lines, "{}", row.to_json(&[("prediction", text)]));

@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::model::Loaded;
+use super::output::print;
 use crate::Error;
 use clap::Args;
 use serde_json::json;
@@ -100,12 +101,11 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let per_second = (ids.len() - prompt.len()) as f64 / start.elapsed().as_secs_f64();
     let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(&ids[prompt.len()..]);
     let text = loaded.tokenizer.as_ref().map(decode).transpose()?;
-    if common.json {
-        println!("{}", json!({ "ids": ids, "text": text, "tokens_per_second": per_second }));
-    } else if let Some(text) = text {
-        println!("{}{text}", arguments.prompt.as_deref().unwrap_or(""));
-    } else {
-        println!("{ids:?}");
-    }
-    Ok(())
+    print(match text {
+        text if common.json => {
+            json!({ "ids": ids, "text": text, "tokens_per_second": per_second }).to_string()
+        }
+        Some(text) => format!("{}{text}", arguments.prompt.as_deref().unwrap_or("")),
+        None => format!("{ids:?}"),
+    })
 }

@@ -3,9 +3,23 @@
 use crate::Error;
 use crate::training::StepReport;
 use sha2::{Digest, Sha256};
+use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+
+/// Prints a result on stdout.
+///
+/// # Errors
+/// If stdout can't be written.
+pub fn print(result: impl Display) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{result}").and_then(|()| stdout.flush()).map_err(|source| Error::Io {
+        path: "stdout".into(),
+        action: "write",
+        source,
+    })
+}
 
 /// The folder that a run writes.
 pub struct Output {
@@ -34,23 +48,10 @@ impl Output {
         &self.folder
     }
 
-    /// Makes the folder and the file of metrics, a line a step.
-    ///
-    /// # Errors
-    /// If they can't be made.
-    pub fn metrics(&self) -> Result<Metrics, Error> {
-        fs::create_dir_all(&self.folder).map_err(|source| Error::Io {
-            path: self.folder.clone(),
-            action: "make",
-            source,
-        })?;
-        let path = self.folder.join("metrics.jsonl");
-        let file = File::create(&path).map_err(|source| Error::Io {
-            path: path.clone(),
-            action: "write",
-            source,
-        })?;
-        Ok(Metrics { path, file: BufWriter::new(file) })
+    /// The file of metrics, a line a step. Folder and file are made with the first line, so that
+    /// a run that is refused leaves nothing.
+    pub fn metrics(&self) -> Metrics {
+        Metrics { folder: self.folder.clone(), file: None }
     }
 
     /// The SHA-256 of the weights' file, in hexadecimal.
@@ -77,8 +78,8 @@ impl Output {
 
 /// `metrics.jsonl`.
 pub struct Metrics {
-    path: PathBuf,
-    file: BufWriter<File>,
+    folder: PathBuf,
+    file: Option<File>,
 }
 
 impl Metrics {
@@ -87,11 +88,14 @@ impl Metrics {
     /// # Errors
     /// If it can't be written.
     pub fn write(&mut self, report: &StepReport) -> Result<(), Error> {
-        let line = serde_json::to_string(report).expect("plain numbers");
-        writeln!(self.file, "{line}").and_then(|()| self.file.flush()).map_err(|source| Error::Io {
-            path: self.path.clone(),
-            action: "write",
-            source,
-        })
+        let line = serde_json::to_string(report).expect("plain numbers") + "\n";
+        let path = self.folder.join("metrics.jsonl");
+        let written = match &mut self.file {
+            Some(file) => file.write_all(line.as_bytes()),
+            None => fs::create_dir_all(&self.folder)
+                .and_then(|()| File::create(&path))
+                .and_then(|file| self.file.insert(file).write_all(line.as_bytes())),
+        };
+        written.map_err(|source| Error::Io { path, action: "write", source })
     }
 }

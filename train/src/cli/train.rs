@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::model::{Loaded, check_vocabulary};
-use super::output::Output;
+use super::output::{Output, print};
 use crate::bpe::train_bpe;
 use crate::data::{Example, Task, read_rows};
 use crate::optimizer::Schedule;
@@ -124,7 +124,8 @@ impl Arguments {
             seed,
         };
         let per_epoch = rows.div_ceil(settings.rows_per_step().max(1));
-        settings.steps = self.steps.unwrap_or_else(|| self.epochs.unwrap_or(1) * per_epoch);
+        settings.steps =
+            self.steps.unwrap_or_else(|| self.epochs.unwrap_or(1).saturating_mul(per_epoch));
         settings
     }
 
@@ -134,15 +135,20 @@ impl Arguments {
 
     /// Options that only make sense together.
     fn check(&self) -> Result<(), Error> {
-        // The number of rows is not known yet; any will do to check all else.
-        let settings = self.settings(usize::MAX / 2, 0);
-        settings.check()?;
         if self.epochs == Some(0) {
             return Err(Error::Usage("--epochs is 0; it must be at least 1".into()));
         }
         if self.seq_len == Some(0) {
             return Err(Error::Usage("--seq-len is 0; it must be at least 1".into()));
         }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::Usage(format!(
+                "--dropout is {}; it must be in [0, 1)",
+                self.dropout
+            )));
+        }
+        // The number of rows is not known yet; one that leaves room for a warm-up will do.
+        self.settings(1 << 32, 0).check()?;
         let sizes = [
             ("--tokenizer", self.tokenizer.is_some()),
             ("--vocab-size", self.vocab_size.is_some()),
@@ -188,7 +194,7 @@ impl Arguments {
             None if has_text => {
                 let texts = examples.iter().flat_map(|e| [&e.prompt[..], &e.target[..]]);
                 let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
-                Some(train_bpe(texts.into_iter(), config.vocab_size)?)
+                Some(train_bpe(&texts, config.vocab_size)?)
             }
             None => None,
         };
@@ -255,13 +261,16 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     if let Some(tokenizer) = &start.tokenizer {
         check_vocabulary(tokenizer, start.model.config.vocab_size)?;
     }
+    check_ids(&arguments.data, &examples, start.model.config.vocab_size)?;
+    if let (Some(path), Some(valid)) = (&arguments.valid, &valid) {
+        check_ids(path, valid, start.model.config.vocab_size)?;
+    }
     let sequences = arguments.sequences(&examples, &start)?;
     let valid = valid.map(|valid| arguments.sequences(&valid, &start)).transpose()?;
-    check_ids(sequences.iter().chain(valid.iter().flatten()), start.model.config.vocab_size)?;
     let settings = arguments.settings(sequences.len(), common.seed);
     settings.check()?;
 
-    let mut metrics = output.metrics()?;
+    let mut metrics = output.metrics();
     let mut progress = Progress::new(settings.steps);
     let mut totals = Totals::default();
     training::train(&mut start.model, &sequences, &settings, |report| {
@@ -282,27 +291,24 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         "peak_rss_bytes": peak_rss_bytes(),
         "weights_sha256": output.weights_sha256()?,
     });
-    if common.json {
-        println!("{result}");
-    } else {
-        for (name, value) in result.as_object().into_iter().flatten() {
-            println!("{name:18} {value}");
-        }
-    }
-    Ok(())
+    let lines = || {
+        let fields = result.as_object().into_iter().flatten();
+        fields.map(|(name, value)| format!("{name:18} {value}")).collect::<Vec<_>>().join("\n")
+    };
+    print(if common.json { result.to_string() } else { lines() })
 }
 
 /// # Errors
-/// If a row holds an id that the model does not have: says which line.
-fn check_ids<'a>(
-    sequences: impl Iterator<Item = &'a Sequence>,
-    vocab_size: usize,
-) -> Result<(), Error> {
-    for sequence in sequences {
-        if let Some(id) = sequence.ids.iter().find(|&&id| id as usize >= vocab_size) {
+/// If a row of ids holds one that the model does not have: says which line.
+fn check_ids(file: &Path, examples: &[Example], vocab_size: usize) -> Result<(), Error> {
+    for example in examples {
+        let mut ids = example.ids.iter().flatten();
+        if let Some(id) = ids.find(|&&id| id as usize >= vocab_size) {
             return Err(Error::settings(format!(
-                "line {}: token id {id} is beyond the vocabulary of {vocab_size} tokens",
-                sequence.line
+                "{}, line {}: field \"ids\": token id {id} is beyond the vocabulary of \
+                 {vocab_size} tokens",
+                file.display(),
+                example.line
             )));
         }
     }

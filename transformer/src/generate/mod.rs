@@ -67,26 +67,29 @@ impl Generation {
         let path = folder.join("generation_config.json");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Generation::default()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(Generation::default());
+            }
             Err(source) => return Err(Error::Io { path, action: "read", source }),
         };
         let config: GenerationConfig = serde_json::from_str(&text)
-            .map_err(|error| Error::Config { path, reason: error.to_string() })?;
-        let settings = Generation {
+            .map_err(|error| Error::Config { path: path.clone(), reason: error.to_string() })?;
+        let mut settings = Generation {
             max_new_tokens: config.max_new_tokens,
             do_sample: config.do_sample,
             ..Generation::default()
         };
-        Ok(match config.do_sample {
-            false => settings,
-            true => Generation {
-                temperature: config.temperature.unwrap_or(1.0),
-                // 0 is Transformers' way to say: all of them.
-                top_k: config.top_k.filter(|&k| k > 0),
-                top_p: config.top_p,
-                ..settings
-            },
-        })
+        if config.do_sample {
+            settings.temperature = config.temperature.unwrap_or(1.0);
+            // 0 is Transformers' way to say: all of them.
+            settings.top_k = config.top_k.filter(|&k| k > 0);
+            settings.top_p = config.top_p;
+        }
+        let wrong = |error: Error| Error::Config { path, reason: error.to_string() };
+        settings.check().map_err(wrong)?;
+        Ok(settings)
     }
 
     /// # Errors
@@ -133,7 +136,7 @@ impl Generation {
             Some(length) => length - prompt_len,
             None => self.max_new_tokens.unwrap_or(20),
         };
-        if prompt_len + new > max_seq_len {
+        if new > max_seq_len - prompt_len {
             return wrong(format!(
                 "the prompt has {prompt_len} tokens and {new} new ones were asked for, the model's \
                  context holds {max_seq_len}; ask for at most {}",
@@ -154,8 +157,9 @@ impl Gpt2 {
         Ok(self.generate_batch(&[prompt], settings)?.remove(0))
     }
 
-    /// [`Gpt2::generate`] for several prompts at once, shorter ones padded on the left. Each gets
-    /// the same tokens as alone; row `i` draws from its own generator, fixed by seed and `i`.
+    /// [`Gpt2::generate`] for several prompts at once, shorter ones padded on the left. Greedily
+    /// each gets the same tokens as alone; sampled, row `i` draws from a generator of its own, fixed by
+    /// seed and `i`.
     ///
     /// # Errors
     /// As [`Gpt2::generate`].
@@ -175,12 +179,8 @@ impl Gpt2 {
             rows.iter().map(Vec::len).max().unwrap_or(0),
             rooms.iter().copied().max().unwrap_or(0),
         );
-        if steps == 0 {
-            return Ok(rows);
-        }
-        let (padded, is_token) = pad_left(&rows, width);
+        let (padded, mut is_token) = pad_left(&rows, width);
         let mut tokens = Tokens::batch(&padded, self.config.vocab_size)?;
-        let mut is_token = is_token;
         let mut cache = Cache::new(self.blocks.len(), rows.len(), width + steps);
         let mut samplers: Vec<Sampler> = (0..rows.len())
             .map(|row| Sampler::new(settings, Rng::derived(settings.seed, &[row as u64])))

@@ -25,9 +25,11 @@ impl Sampler {
     }
 
     pub fn next(&mut self, scores: &[Float]) -> Result<u32, Error> {
-        if let Some(id) = scores.iter().position(|score| score.is_nan()) {
+        let broken = |score: &Float| score.is_nan() || *score == Float::INFINITY;
+        if let Some(id) = scores.iter().position(broken) {
             return Err(Error::Request(format!(
-                "the model gives token {id} the score NaN; its weights are broken"
+                "the model gives token {id} the score {}; its weights are broken",
+                scores[id]
             )));
         }
         if self.greedy {
