@@ -37,8 +37,8 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
     let broken = |error| format_error(path, &format!("not a safetensors file: {error}"));
     let (_, header) = SafeTensors::read_metadata(&map).map_err(broken)?;
     let parsed = SafeTensors::deserialize(&map).map_err(broken)?;
-    let mut contents = Contents::default();
-    contents.metadata = header.metadata().clone().unwrap_or_default();
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let mut contents = Contents { metadata, ..Contents::default() };
     for (name, view) in parsed.iter() {
         if view.dtype() == Dtype::I64 {
             let values = words(view.data()).map(i64::from_le_bytes).collect();
@@ -68,10 +68,11 @@ fn tensor_of(map: &Arc<Mmap>, view: &TensorView<'_>) -> Option<Tensor> {
     let shape = view.shape();
     let start = view.data().as_ptr() as usize - map.as_ptr() as usize;
     let len = shape.iter().product();
-    if view.dtype() == FLOAT && cfg!(target_endian = "little") {
-        if let Some(storage) = Storage::mapped(map.clone(), start, len) {
-            return Some(Tensor::from_storage(storage, shape));
-        }
+    if view.dtype() == FLOAT
+        && cfg!(target_endian = "little")
+        && let Some(storage) = Storage::mapped(map.clone(), start, len)
+    {
+        return Some(Tensor::from_storage(storage, shape));
     }
     let values: Vec<Float> = match view.dtype() {
         Dtype::F32 => words(view.data()).map(|x| f32::from_le_bytes(x) as Float).collect(),

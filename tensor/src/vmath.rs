@@ -22,14 +22,7 @@ pub fn exp(x: f32) -> f32 {
     const HIGHEST: f32 = 88.72;
     // Adding 1.5 · 2²³ rounds to an integer and leaves it in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    // Comparisons, not min and max, so that NaN stays NaN.
-    let clamped = if x < LOWEST {
-        LOWEST
-    } else if x > HIGHEST {
-        HIGHEST
-    } else {
-        x
-    };
+    let clamped = x.clamp(LOWEST, HIGHEST); // NaN stays NaN
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = clamped - n * 0.693_359_4 - n * -2.121_944_4e-4;

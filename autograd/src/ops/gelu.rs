@@ -3,6 +3,7 @@
 use crate::Var;
 use tensor::{Float, Tensor, par, simd, vmath};
 
+#[allow(clippy::excessive_precision)] // for the f64 build
 const SQRT_2_OVER_PI: Float = 0.797_884_560_802_865_4;
 const CUBIC: Float = 0.044715;
 

@@ -156,12 +156,12 @@ impl Arguments {
             ("--d-model", self.d_model.is_some()),
             ("--n-heads", self.n_heads.is_some()),
         ];
-        if self.preset().is_none() {
-            if let Some((option, _)) = sizes.iter().find(|(_, given)| *given) {
-                return Err(Error::Usage(format!(
-                    "{option} is for presets (gpt2, mini, tiny); a model from a folder has its own"
-                )));
-            }
+        if self.preset().is_none()
+            && let Some((option, _)) = sizes.iter().find(|(_, given)| *given)
+        {
+            return Err(Error::Usage(format!(
+                "{option} is for presets (gpt2, mini, tiny); a model from a folder has its own"
+            )));
         }
         Ok(())
     }

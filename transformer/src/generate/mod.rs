@@ -97,7 +97,8 @@ impl Generation {
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |text: &str| Err(Error::Request(text.into()));
         let plain = self.temperature == 1.0 || self.temperature == 0.0;
-        if !self.do_sample && !(plain && self.top_k.is_none() && self.top_p.is_none()) {
+        let nothing_to_draw = plain && self.top_k.is_none() && self.top_p.is_none();
+        if !(self.do_sample || nothing_to_draw) {
             return wrong("temperature, top_k and top_p need sampling; set do_sample");
         }
         if self.max_new_tokens.is_some() && self.max_length.is_some() {
