@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Training steps
-    #[arg(long, default_value_t = 2250)]
+    #[arg(long, default_value_t = 3700)]
     steps: usize,
     /// Test products to describe; all where absent
     #[arg(long)]
@@ -55,7 +55,7 @@ fn model_config(tokenizer: &Tokenizer, end: u32) -> Gpt2Config {
     Gpt2Config {
         vocab_size: tokenizer.vocab_size(),
         max_seq_len: 256,
-        d_model: 192,
+        d_model: 128,
         n_layers: 4,
         n_heads: 4,
         initializer_range: 0.06,
@@ -68,7 +68,7 @@ fn settings(arguments: &Arguments) -> Settings {
     Settings {
         steps: arguments.steps,
         batch_size: BATCH_SIZE,
-        lr: 3e-3,
+        lr: 4e-3,
         warmup: 50.min(arguments.steps / 10),
         schedule: Schedule::Cosine,
         weight_decay: 0.1,
