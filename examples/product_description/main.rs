@@ -13,6 +13,7 @@ use examples::catalogue::{self, Product, Split};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 use tensor::Rng;
 use train::bpe::train_bpe;
@@ -79,8 +80,17 @@ fn settings(arguments: &Arguments) -> Settings {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     train::set_threads(arguments.threads)?;
     let output = output_folder(arguments.output.as_deref())?;
     let catalogue = catalogue::parse_lines(catalogue::EMBEDDED)?;
@@ -94,8 +104,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("{} products to learn from, {} to describe", training.len(), test.len());
 
     let start = Instant::now();
-    let settings = settings(&arguments);
-    let (model, tokenizer) = learn(&training, &settings)?;
+    let settings = settings(arguments);
+    let seen = with_fresh_rows(&training, &settings)?;
+    let (model, tokenizer) = learn(&seen, &settings)?;
     let end = tokenizer.end_of_text().ok_or("the tokenizer has no end token")?;
     let train_seconds = start.elapsed().as_secs_f64();
     model.save(&output)?;
@@ -108,7 +119,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let texts = evaluation::write(&model, &tokenizer, &test, end, |_| {})?;
     let shop = evaluation::shop_vocabulary(&everything);
     let written = evaluation::descriptions(&test, &texts, &shop);
-    let baselines = evaluation::describe_baselines(&training, &test, &shop);
+    let baselines = evaluation::describe_baselines(&seen, &test, &shop);
     let predictions: String = test_rows
         .rows
         .iter()
@@ -125,18 +136,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Trains a tokenizer and a model on the catalogue's rows and on fresh ones made by its generator,
-/// each seen once.
-fn learn(
+/// The catalogue's rows and fresh ones made by its generator, as many as the steps take.
+fn with_fresh_rows(
     catalogue_rows: &[Example],
     settings: &Settings,
-) -> Result<(Gpt2, Tokenizer), Box<dyn Error>> {
+) -> Result<Vec<Example>, Box<dyn Error>> {
     let wanted = settings.steps * settings.rows_per_step();
     let fresh = catalogue::fresh(settings.seed, wanted.saturating_sub(catalogue_rows.len()));
     let mut examples = catalogue_rows.to_vec();
     if !fresh.is_empty() {
         examples.extend(rows(fresh.iter())?.1);
     }
+    Ok(examples)
+}
+
+/// Trains a tokenizer and a model on the examples, each seen once.
+fn learn(examples: &[Example], settings: &Settings) -> Result<(Gpt2, Tokenizer), Box<dyn Error>> {
     let texts: Vec<&str> =
         examples.iter().flat_map(|example| [&example.prompt[..], &example.target[..]]).collect();
     let tokenizer = train_bpe(&texts, VOCAB_SIZE)?;
@@ -144,8 +159,11 @@ fn learn(
     let config = model_config(&tokenizer, end);
     let mut model = Gpt2::new(config, &mut Rng::derived(settings.seed, &[0]))?;
 
-    let sequences = prompted(&examples, &tokenizer, end)?;
-    let (sequences, _) = fitting(sequences, model.config.max_seq_len);
+    let sequences = prompted(examples, &tokenizer, end)?;
+    let (sequences, long) = fitting(sequences, model.config.max_seq_len);
+    if !long.is_empty() {
+        eprintln!("{} rows are longer than the context and were left out", long.len());
+    }
     let mut progress = Progress::new(settings.steps);
     train(&mut model, &sequences, settings, |report| {
         progress.step(report);

@@ -16,6 +16,9 @@ pub struct Contents {
     pub tensors: BTreeMap<String, Tensor>,
     /// The integer tensors (token ids of fixtures), as shape and values.
     pub integers: BTreeMap<String, (Vec<usize>, Vec<i64>)>,
+    /// Tensors of types that are not supported, by name: the type. Some files hold such buffers,
+    /// which no model needs.
+    pub unsupported: BTreeMap<String, String>,
     /// The file's own key–value texts.
     pub metadata: HashMap<String, String>,
 }
@@ -24,13 +27,14 @@ pub struct Contents {
 /// converted.
 ///
 /// # Errors
-/// If the file can't be read, is not safetensors, or holds a tensor of an unsupported type.
+/// If the file can't be read or is not safetensors.
 pub fn read(path: &Path) -> Result<Contents, Error> {
     let io = |source| Error::Io { path: path.into(), action: "read", source };
-    let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(format_error(path, "is a folder, not a safetensors file"));
+    // A pipe would make the program wait for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(format_error(path, "is not a regular file"));
     }
+    let file = File::open(path).map_err(io)?;
     // SAFETY: a map is sound as long as no one truncates the file while it is read, which the
     // documentation of `attendant` asks of the user.
     let map = Arc::new(unsafe { Mmap::map(&file) }.map_err(io)?);
@@ -40,17 +44,14 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
     let metadata = header.metadata().clone().unwrap_or_default();
     let mut contents = Contents { metadata, ..Contents::default() };
     for (name, view) in parsed.iter() {
+        let name = name.to_string();
         if view.dtype() == Dtype::I64 {
             let values = words(view.data()).map(i64::from_le_bytes).collect();
-            contents.integers.insert(name.into(), (view.shape().to_vec(), values));
+            contents.integers.insert(name, (view.shape().to_vec(), values));
+        } else if let Some(tensor) = tensor_of(&map, &view) {
+            contents.tensors.insert(name, tensor);
         } else {
-            let tensor = tensor_of(&map, &view).ok_or_else(|| {
-                format_error(
-                    path,
-                    &format!("tensor {name} has type {:?}; F32 or F64 is supported", view.dtype()),
-                )
-            })?;
-            contents.tensors.insert(name.into(), tensor);
+            contents.unsupported.insert(name, format!("{:?}", view.dtype()));
         }
     }
     Ok(contents)
@@ -146,6 +147,19 @@ mod tests {
         let mut mapped = contents.tensors["x"].clone();
         mapped.data_mut()[0] = 9.0;
         assert_eq!(read(&path).unwrap().tensors["x"].data()[0], 1.0);
+    }
+
+    #[test]
+    fn a_tensor_of_an_unsupported_type_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let view = TensorView::new(Dtype::BOOL, vec![2], &[0, 1]).unwrap();
+        safetensors::serialize_to_file([("mask", view)], None, &path).unwrap();
+        let contents = read(&path).unwrap();
+        assert_eq!(contents.unsupported["mask"], "BOOL");
+        assert!(contents.tensors.is_empty());
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("is not a regular file"));
     }
 
     #[test]

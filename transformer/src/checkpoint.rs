@@ -23,10 +23,16 @@ impl Gpt2 {
         }
         let config = read_config(&folder.join("config.json"))?;
         let path = folder.join("model.safetensors");
-        let tensors = tensor::file::read(&path)?.tensors;
+        let contents = tensor::file::read(&path)?;
         // Weights are checked before a model of the configured size takes memory.
         let sizes = expected_shapes(&config);
-        let mut found = stripped(tensors);
+        let unsupported = stripped(contents.unsupported);
+        if let Some((name, dtype)) = unsupported.iter().find(|(name, _)| sizes.contains_key(*name))
+        {
+            let report = format!("{name} has type {dtype}; F32 and F64 are supported");
+            return Err(Error::Weights { path, report });
+        }
+        let mut found = stripped(contents.tensors);
         let report = report(&sizes, &found);
         if !report.is_empty() {
             return Err(Error::Weights { path, report });
@@ -159,7 +165,7 @@ fn expected_shapes(config: &Gpt2Config) -> BTreeMap<String, Vec<usize>> {
 }
 
 /// Tensors under full names: the prefix may be absent; buffers and the tied head are left out.
-fn stripped(tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+fn stripped<T>(tensors: BTreeMap<String, T>) -> BTreeMap<String, T> {
     let is_weight = |name: &str| {
         !(name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))
             && name != "lm_head.weight"

@@ -7,6 +7,7 @@ use autograd::cross_entropy;
 use clap::Parser;
 use serde_json::json;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Instant;
 use tensor::{Rng, Targets, Tokens};
 use train::Preset;
@@ -25,7 +26,7 @@ struct Arguments {
     /// Tokens a sequence
     #[arg(long, default_value_t = 256)]
     seq: usize,
-    /// Timed steps; before them one untimed step warms up, unless there is only one
+    /// Steps; the first warms up and is not timed, unless it is the only one
     #[arg(long, default_value_t = 5)]
     steps: usize,
     /// Precision of matrix products
@@ -39,8 +40,17 @@ struct Arguments {
     json: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     train::set_threads(arguments.threads)?;
     let config = arguments.preset.config();
     if arguments.steps == 0 || arguments.batch == 0 || arguments.seq < 2 {
@@ -49,14 +59,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if arguments.seq > config.max_seq_len {
         return Err(format!("--seq is at most {}, the model's context", config.max_seq_len).into());
     }
-    let (tokens, targets) = random_batch(&arguments, config.vocab_size)?;
+    let (tokens, targets) = random_batch(arguments, config.vocab_size)?;
     let mut model = Gpt2::new(config, &mut Rng::seeded(0))?;
     let mut optimizer = AdamW::new(0.01);
     optimizer.clip = Some(1.0);
     let mut milliseconds = Vec::new();
     let mut last_loss = 0.0;
     let warmup = usize::from(arguments.steps > 1);
-    for step in 0..arguments.steps + warmup {
+    for step in 0..arguments.steps {
         let start = Instant::now();
         let loss = cross_entropy(&model.forward(&tokens), &targets);
         last_loss = loss.item();
