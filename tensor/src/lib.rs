@@ -8,11 +8,11 @@
 //! | `reduce` | sums over axes, maxima |
 //! | `matmul` | the matrix product of any rank |
 //! | [`vmath`] | exponential, sums and dot products of slices |
-//! | [`simd`] | kernels compiled for several instruction sets, chosen at run time |
+//! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
 //! | [`par`] | splitting work over threads without changing its result |
 //! | [`random`] | the one seeded generator |
 //! | [`tokens`] | token ids, checked where they enter |
-//! | [`file`] | safetensors files in and out |
+//! | [`mod@file`] | safetensors files in and out |
 //!
 //! A wrong shape is a bug and panics with the operation, both shapes and a hint; whatever comes
 //! from outside (files, ids) returns a [`Result`].
