@@ -6,6 +6,7 @@
 //! | `layout` | reshape, permute, narrow, broadcast, concat: views where possible |
 //! | `elementwise` | `map`, `zip` with broadcasting, the operators `+ - * /` |
 //! | `reduce` | sums over axes, maxima |
+//! | [`Indices`] | positions along an axis |
 //! | `matmul` | the matrix product of any rank |
 //! | [`vmath`] | exponential, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
@@ -20,6 +21,7 @@
 mod elementwise;
 mod error;
 pub mod file;
+mod indices;
 mod layout;
 mod matmul;
 pub mod par;
@@ -34,6 +36,7 @@ pub mod tokens;
 pub mod vmath;
 
 pub use error::Error;
+pub use indices::Indices;
 pub use random::Rng;
 pub use storage::OutOfMemory;
 pub use tensor::Tensor;
