@@ -14,6 +14,13 @@ const CUBIC: Float = 0.044715;
 /// u = \sqrt{2/\pi}\,(x + 0.044715\,x^3) \qquad (G1)
 /// ```
 /// The second form is the one computed: it needs one exponential and loses no digits near zero.
+///
+/// Source: Hendrycks & Gimpel 2016, section 2.
+///
+/// ```
+/// let y = autograd::ops::gelu::gelu_tanh(&tensor::Tensor::scalar(0.0));
+/// assert_eq!(y.item(), 0.0);
+/// ```
 pub fn gelu_tanh(x: &Tensor) -> Tensor {
     let x = x.contiguous();
     Tensor::build(x.shape(), |y| {
@@ -72,11 +79,16 @@ impl Var {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::gradcheck::gradcheck;
+    use crate::ops::cases::Case;
     use approx::assert_relative_eq;
     use tensor::Rng;
+
+    pub(crate) fn cases() -> Vec<Case> {
+        let of = |shape| Case::new([shape], |x| x[0].gelu_tanh());
+        vec![of(&[2, 3]), of(&[1, 1]), of(&[17]), of(&[200, 300])]
+    }
 
     #[test]
     fn equals_the_equation_g1() {
@@ -102,13 +114,5 @@ mod tests {
         assert_eq!(gelu_tanh(&x).to_vec(), [1e4, 0.0, 1e20, 0.0, 0.0]);
         let dx = gelu_tanh_backward(&x, Tensor::ones(&[5]));
         assert_eq!(dx.to_vec(), [1.0, 0.0, 1.0, 0.0, 0.5]);
-    }
-
-    #[test]
-    fn gradient() {
-        let mut rng = Rng::seeded(3);
-        for shape in [&[2, 3][..], &[1, 1], &[17]] {
-            gradcheck(|x| x[0].gelu_tanh(), &[rng.normal(shape, 1.0)]).unwrap();
-        }
     }
 }

@@ -1,7 +1,9 @@
 //! The operations: one file each, with equation, forward, backward and tests, in that order.
 //!
-//! To add one: a file with these four parts, and a line here. A test walks this folder and fails
-//! if a part is missing. A function made of other operations needs no backward of its own.
+//! To add one: a file with these four parts, and its name in the two lists here. Tests walk the
+//! second (`walk.rs`): an operation without its parts, or without cases whose gradients are
+//! checked, does not compile or fails. A function made of other operations needs no backward of its
+//! own.
 
 pub mod add;
 pub mod cross_entropy;
@@ -22,6 +24,45 @@ pub mod scale;
 pub mod softmax;
 pub mod sub;
 pub mod sum;
+
+#[cfg(test)]
+pub(crate) mod cases;
+#[cfg(test)]
+mod walk;
+
+macro_rules! list {
+    ($($name:ident)*) => {
+        /// Every operation.
+        #[cfg(test)]
+        pub(crate) const ALL: &[cases::Operation] = &[$(cases::Operation {
+            name: stringify!($name),
+            source: include_str!(concat!(stringify!($name), ".rs")),
+            cases: $name::tests::cases,
+        }),*];
+    };
+}
+
+list! {
+    add
+    cross_entropy
+    div
+    dropout
+    embedding
+    gelu
+    layer_norm
+    linear
+    masked
+    matmul
+    mul
+    narrow
+    neg
+    permute
+    reshape
+    scale
+    softmax
+    sub
+    sum
+}
 
 /// The operator traits of an operation `Var::$method` for owned and borrowed values.
 macro_rules! operator {
