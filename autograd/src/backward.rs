@@ -64,6 +64,12 @@ impl Node {
     }
 }
 
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.operation, self.shape)
+    }
+}
+
 impl Drop for Node {
     /// Drops what only this node keeps alive, one node after the other: a deep graph must not
     /// overflow the stack.

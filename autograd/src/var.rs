@@ -24,7 +24,11 @@ impl Var {
     /// A value whose gradient can be asked for: see [`crate::Gradients::get`].
     pub fn leaf(value: Tensor) -> Var {
         let node = Node::leaf(value.shape());
-        Var { value, node: Some(Arc::new(node)) }
+        Var::with_node(value, Arc::new(node))
+    }
+
+    pub(crate) fn with_node(value: Tensor, node: Arc<Node>) -> Var {
+        Var { value, node: Some(node) }
     }
 
     /// Records an operation: its name, its inputs, its value, the tensors it saves, and its

@@ -92,8 +92,8 @@ impl AdamW {
     /// clipping.
     ///
     /// # Errors
-    /// If a parameter that is not declared unused got no gradient, or a gradient is not finite;
-    /// nothing is changed then.
+    /// If a parameter that is neither frozen nor declared unused got no gradient, or a gradient is
+    /// not finite; nothing is changed then.
     pub fn step(
         &mut self,
         model: &mut impl Module,
@@ -203,6 +203,15 @@ mod tests {
             assert!((model.w.item() + 0.01).abs() < 1e-6);
             assert!((norm / f64::from(gradient) - 1.0).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn a_frozen_parameter_is_passed_by() {
+        let mut model = One { w: Parameter::new(Tensor::ones(&[2, 2])) };
+        let gradients = model.w.sum().backward().unwrap();
+        model.w.freeze();
+        assert_eq!(AdamW::new(0.1).step(&mut model, &gradients, 0.01).unwrap(), 0.0);
+        assert_eq!(model.w.value().to_vec(), [1.0; 4]);
     }
 
     #[test]

@@ -17,12 +17,13 @@ simd! {
 /// The norm of all gradients of a model taken as one vector.
 ///
 /// # Errors
-/// If a parameter that is not declared unused has no gradient, or a gradient is not finite.
+/// If a parameter that is neither frozen nor declared unused has no gradient, or a gradient is not
+/// finite.
 pub fn global_norm(model: &impl Module, gradients: &Gradients) -> Result<f64, Error> {
     let mut total = 0.0;
     for (name, parameter) in model.parameters() {
         let Some(gradient) = gradients.get(parameter) else {
-            if parameter.is_declared_unused() {
+            if parameter.is_declared_unused() || !parameter.is_trainable() {
                 continue;
             }
             return Err(Error::Unreached(name));
@@ -92,6 +93,9 @@ mod tests {
             "parameter b got no gradient: the loss does not depend on it; declare it unused if \
              the task does not need it"
         );
+        two.b.freeze();
+        assert!(global_norm(&two, &gradients).is_ok());
+        two.b.unfreeze();
         two.b.declare_unused();
         assert!(global_norm(&two, &gradients).is_ok());
     }
