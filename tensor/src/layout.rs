@@ -1,6 +1,6 @@
 //! Layout: the same numbers under another shape. Views wherever strides can express them.
 
-use crate::{Float, Tensor, par, shape};
+use crate::{Float, Tensor, shape};
 use rayon::prelude::*;
 
 impl Tensor {
@@ -64,8 +64,9 @@ impl Tensor {
     #[track_caller]
     pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Tensor {
         let axis = shape::axis("narrow", &self.shape, axis);
-        if start + len > self.shape[axis] {
-            let rule = format!("{start}..{} goes beyond axis {axis}", start + len);
+        let end = start.saturating_add(len);
+        if end > self.shape[axis] {
+            let rule = format!("{start}..{end} goes beyond axis {axis}");
             shape::wrong("narrow", &rule, &[&self.shape], "");
         }
         let mut view = self.clone();
@@ -82,81 +83,6 @@ impl Tensor {
     pub fn broadcast_to(&self, shape: &[usize]) -> Tensor {
         let strides = shape::broadcast_strides(&self.shape, &self.strides, shape);
         Tensor { shape: shape.to_vec(), strides, ..self.clone() }
-    }
-
-    /// The tensors joined along `axis`.
-    ///
-    /// # Panics
-    /// If there is none, or their other axes differ.
-    #[track_caller]
-    pub fn concat(parts: &[&Tensor], axis: isize) -> Tensor {
-        let first = parts.first().expect("concat: at least one tensor");
-        let axis = shape::axis("concat", &first.shape, axis);
-        let mut shape = first.shape.clone();
-        shape[axis] = parts.iter().map(|part| part.size(axis as isize)).sum();
-        for part in parts {
-            let mut other = part.shape.clone();
-            other[axis] = first.shape[axis];
-            if other != first.shape {
-                let rule = format!("sizes differ beside axis {axis}");
-                shape::wrong("concat", &rule, &[&first.shape, &part.shape], "");
-            }
-        }
-        let mut joined = Tensor::build(&shape, |_| {});
-        let mut start = 0;
-        for part in parts {
-            joined.assign_at(axis, start, part);
-            start += part.shape[axis];
-        }
-        joined
-    }
-
-    /// Adds `part` to the entries from `start` along `axis`.
-    ///
-    /// # Panics
-    /// If the part does not fit there.
-    #[track_caller]
-    pub fn add_at(&mut self, axis: usize, start: usize, part: &Tensor) {
-        self.write(axis, start, part, |out, x| *out += x);
-    }
-
-    /// Replaces the entries from `start` along `axis` by `part`.
-    ///
-    /// # Panics
-    /// If the part does not fit there.
-    #[track_caller]
-    pub fn assign_at(&mut self, axis: usize, start: usize, part: &Tensor) {
-        self.write(axis, start, part, |out, x| *out = x);
-    }
-
-    #[track_caller]
-    fn write(
-        &mut self,
-        axis: usize,
-        start: usize,
-        part: &Tensor,
-        combine: impl Fn(&mut Float, Float) + Sync,
-    ) {
-        let mut place = self.shape.clone();
-        place[axis] = part.shape[axis];
-        if place != part.shape || start + part.shape[axis] > self.shape[axis] {
-            shape::wrong("write", "the part does not fit", &[&self.shape, &part.shape], "");
-        }
-        let inner: usize = self.shape[axis + 1..].iter().product();
-        let (width, part_width) = (self.shape[axis] * inner, part.shape[axis] * inner);
-        let part = part.contiguous();
-        if part.is_empty() {
-            return;
-        }
-        let source = part.data();
-        par::for_rows(self.data_mut(), width, |first, rows| {
-            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
-                let source = &source[(first + row) * part_width..][..part_width];
-                for (out, &x) in out[start * inner..].iter_mut().zip(source) {
-                    combine(out, x);
-                }
-            }
-        });
     }
 
     /// This tensor if it is contiguous, else a contiguous copy.
@@ -214,11 +140,7 @@ fn copy_rows(source: &Tensor, out: &mut [Float]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counting(shape: &[usize]) -> Tensor {
-        let values: Vec<Float> = (0..shape.iter().product()).map(|i: usize| i as Float).collect();
-        Tensor::new(values, shape)
-    }
+    use crate::testing::counting;
 
     #[test]
     fn a_view_reads_the_same_numbers() {
@@ -255,24 +177,6 @@ mod tests {
     }
 
     #[test]
-    fn concat_undoes_narrow_along_each_axis() {
-        let x = counting(&[3, 4, 2]);
-        for axis in 0..3 {
-            let size = x.size(axis);
-            let joined =
-                Tensor::concat(&[&x.narrow(axis, 0, 1), &x.narrow(axis, 1, size - 1)], axis);
-            assert_eq!(joined.to_vec(), x.to_vec());
-        }
-    }
-
-    #[test]
-    fn add_at_adds_to_its_own_place() {
-        let mut x = Tensor::zeros(&[2, 3]);
-        x.add_at(1, 1, &Tensor::ones(&[2, 2]));
-        assert_eq!(x.to_vec(), [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
-    }
-
-    #[test]
     #[should_panic(expected = "narrow: 2..5 goes beyond axis 1: [2, 4]")]
     fn narrow_stays_inside() {
         counting(&[2, 4]).narrow(-1, 2, 3);
@@ -288,11 +192,5 @@ mod tests {
     #[should_panic(expected = "permute: [0, 0] does not name each axis once: [2, 3]")]
     fn permute_names_each_axis() {
         counting(&[2, 3]).permute(&[0, 0]);
-    }
-
-    #[test]
-    #[should_panic(expected = "concat: sizes differ beside axis 0: [2, 3] and [2, 4]")]
-    fn concat_needs_equal_sides() {
-        Tensor::concat(&[&counting(&[2, 3]), &counting(&[2, 4])], 0);
     }
 }

@@ -3,7 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Tensor`] | shape, strides and a shared buffer; constructors and access |
-//! | `layout` | reshape, permute, narrow, broadcast, concat: views where possible |
+//! | `layout` | reshape, permute, narrow, broadcast: views where possible |
+//! | `views` | slices with steps, squeeze, unsqueeze, split, diagonal: always views |
+//! | `concat` | concat and stack |
+//! | `pad` | pad, roll, flip |
+//! | `mask` | where, masked fill, lower and upper triangles |
 //! | `elementwise` | `map`, `zip` with broadcasting, the operators `+ - * /` |
 //! | `reduce` | sums over axes, maxima |
 //! | [`Indices`] | positions along an axis |
@@ -18,12 +22,15 @@
 //! A wrong shape is a bug and panics with the operation, both shapes and a hint; whatever comes
 //! from outside (files, ids) returns a [`Result`].
 
+mod concat;
 mod elementwise;
 mod error;
 pub mod file;
 mod indices;
 mod layout;
+mod mask;
 mod matmul;
+mod pad;
 pub mod par;
 pub mod random;
 mod reduce;
@@ -32,7 +39,10 @@ pub mod simd;
 mod storage;
 #[allow(clippy::module_inception)]
 mod tensor;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
+mod views;
 pub mod vmath;
 
 pub use error::Error;

@@ -1,0 +1,69 @@
+//! What the tests of several modules share: random views, and naive loops to judge by.
+
+use crate::{Float, Rng, Tensor};
+use ndarray::{Dimension, IxDyn};
+use proptest::prelude::*;
+use std::ops::Range;
+
+/// 0, 1, 2 … in `shape`.
+pub fn counting(shape: &[usize]) -> Tensor {
+    let values: Vec<Float> = (0..shape.iter().product()).map(|i: usize| i as Float).collect();
+    Tensor::new(values, shape)
+}
+
+/// The number at `index`.
+pub fn number(x: &Tensor, index: &[usize]) -> Float {
+    x.view()[IxDyn(index)]
+}
+
+/// The tensor whose number at each index is `entry` of the index.
+pub fn naive(shape: &[usize], mut entry: impl FnMut(&[usize]) -> Float) -> Tensor {
+    let mut values = Vec::new();
+    for index in ndarray::indices(IxDyn(shape)) {
+        values.push(entry(index.as_array_view().as_slice().expect("an index in a row")));
+    }
+    Tensor::new(values, shape)
+}
+
+/// Fails unless both have one shape and the same numbers, bit for bit.
+#[track_caller]
+pub fn assert_same(found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.shape(), expected.shape());
+    let bits =
+        |x: &Tensor| -> Vec<u64> { x.to_vec().iter().map(|x| f64::from(*x).to_bits()).collect() };
+    assert_eq!(bits(found), bits(expected), "{found} instead of {expected}");
+}
+
+/// A random tensor of a rank in `ranks`, each axis of size 0 to 5: dense, or a view that is
+/// permuted, narrowed, stepped or stretched along some of its axes.
+pub fn view(ranks: Range<usize>) -> impl Strategy<Value = Tensor> {
+    let axis =
+        (prop_oneof![1 => Just(0usize), 2 => Just(1), 9 => 2usize..6], 0usize..5, any::<u8>());
+    (prop::collection::vec(axis, ranks), any::<u64>()).prop_map(|(axes, seed)| {
+        let dense: Vec<usize> = axes
+            .iter()
+            .map(|&(size, kind, _)| match kind {
+                0 => size + 2,
+                1 => size * 2,
+                2 => 1,
+                _ => size,
+            })
+            .collect();
+        let mut x = Rng::seeded(seed).normal(&dense, 1.0);
+        for (axis, &(size, kind, _)) in axes.iter().enumerate() {
+            x = match kind {
+                0 => x.narrow(axis as isize, 1, size),
+                1 => x.slice(axis as isize, size.min(1).., 2).narrow(axis as isize, 0, size),
+                2 => {
+                    let mut shape = x.shape().to_vec();
+                    shape[axis] = size;
+                    x.broadcast_to(&shape)
+                }
+                _ => x,
+            };
+        }
+        let mut order: Vec<usize> = (0..axes.len()).collect();
+        order.sort_by_key(|&axis| axes[axis].2 / 64);
+        x.permute(&order)
+    })
+}
