@@ -11,6 +11,8 @@
 //! | `elementwise` | `map`, `zip` with broadcasting, the operators `+ - * /` |
 //! | `reduce` | sums over axes, maxima |
 //! | [`Indices`] | positions along an axis |
+//! | `gather` | gather, scatter-add, one-hot |
+//! | `select` | index select and index add |
 //! | `matmul` | the matrix product of any rank |
 //! | [`vmath`] | exponential, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
@@ -26,6 +28,7 @@ mod concat;
 mod elementwise;
 mod error;
 pub mod file;
+mod gather;
 mod indices;
 mod layout;
 mod mask;
@@ -34,6 +37,7 @@ mod pad;
 pub mod par;
 pub mod random;
 mod reduce;
+mod select;
 pub mod shape;
 pub mod simd;
 mod storage;

@@ -61,6 +61,11 @@ pub fn axis(operation: &str, shape: &[usize], axis: isize) -> usize {
     index as usize
 }
 
+/// The sizes before, along and behind an axis: any shape is `[outer, size, inner]` around it.
+pub fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
 /// Strides, in numbers, of a contiguous row-major tensor.
 pub fn row_major_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];

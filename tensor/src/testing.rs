@@ -1,6 +1,6 @@
 //! What the tests of several modules share: random views, and naive loops to judge by.
 
-use crate::{Float, Rng, Tensor};
+use crate::{Float, Indices, Rng, Tensor};
 use ndarray::{Dimension, IxDyn};
 use proptest::prelude::*;
 use std::ops::Range;
@@ -23,6 +23,13 @@ pub fn naive(shape: &[usize], mut entry: impl FnMut(&[usize]) -> Float) -> Tenso
         values.push(entry(index.as_array_view().as_slice().expect("an index in a row")));
     }
     Tensor::new(values, shape)
+}
+
+/// Random positions below `size`.
+pub fn positions(seed: u64, shape: &[usize], size: usize) -> Indices {
+    let mut rng = Rng::seeded(seed);
+    let positions: Vec<usize> = (0..shape.iter().product()).map(|_| rng.below(size)).collect();
+    Indices::new(positions, shape)
 }
 
 /// Fails unless both have one shape and the same numbers, bit for bit.
