@@ -13,6 +13,8 @@
 //! | [`Indices`] | positions along an axis |
 //! | `gather` | gather, scatter-add, one-hot |
 //! | `select` | index select and index add |
+//! | `sort` | sort and top-k |
+//! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
 //! | [`vmath`] | exponential, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
@@ -25,6 +27,7 @@
 //! from outside (files, ids) returns a [`Result`].
 
 mod concat;
+mod cumsum;
 mod elementwise;
 mod error;
 pub mod file;
@@ -40,6 +43,7 @@ mod reduce;
 mod select;
 pub mod shape;
 pub mod simd;
+mod sort;
 mod storage;
 #[allow(clippy::module_inception)]
 mod tensor;

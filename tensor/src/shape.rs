@@ -56,7 +56,11 @@ pub fn axis(operation: &str, shape: &[usize], axis: isize) -> usize {
     let index = if axis < 0 { axis + rank } else { axis };
     if !(0..rank).contains(&index) {
         let rule = format!("axis {axis} does not exist");
-        wrong(operation, &rule, &[shape], &format!("axes go from -{rank} to {}", rank - 1));
+        let hint = match rank {
+            0 => "a tensor of rank 0 has none".to_string(),
+            _ => format!("axes go from -{rank} to {}", rank - 1),
+        };
+        wrong(operation, &rule, &[shape], &hint);
     }
     index as usize
 }
