@@ -8,7 +8,8 @@
 //! | `concat` | concat and stack |
 //! | `pad` | pad, roll, flip |
 //! | `mask` | where, masked fill, lower and upper triangles |
-//! | `elementwise` | `map`, `zip` with broadcasting, the operators `+ - * /` |
+//! | `elementwise` | `map`, `zip` with broadcasting, operators, functions, comparisons |
+//! | `convert` | a tensor from a number, from and to `ndarray` |
 //! | `reduce` | sums over axes, maxima |
 //! | [`Indices`] | positions along an axis |
 //! | `gather` | gather, scatter-add, one-hot |
@@ -16,7 +17,7 @@
 //! | `sort` | sort and top-k |
 //! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
-//! | [`vmath`] | exponential, sums and dot products of slices |
+//! | [`vmath`] | exponential, logarithm, tanh, …, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
 //! | [`par`] | splitting work over threads without changing its result |
 //! | [`random`] | the one seeded generator |
@@ -27,6 +28,7 @@
 //! from outside (files, ids) returns a [`Result`].
 
 mod concat;
+mod convert;
 mod cumsum;
 mod elementwise;
 mod error;

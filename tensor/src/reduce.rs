@@ -53,18 +53,21 @@ impl Tensor {
             .unwrap_or(1)
     }
 
-    /// The sum over `axes`, which stay with size 1.
+    /// The sum over `axes`, which stay with size 1 if `keepdim` and vanish if not.
     ///
     /// # Panics
-    /// If an axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn sum_axes(&self, axes: &[isize]) -> Tensor {
-        let reduced: Vec<usize> =
-            axes.iter().map(|&axis| shape::axis("sum", &self.shape, axis)).collect();
-        let mut shape = self.shape.clone();
-        reduced.iter().for_each(|&axis| shape[axis] = 1);
+    pub fn sum_axes(&self, axes: &[isize], keepdim: bool) -> Tensor {
+        let reduced = shape::axes("sum", &self.shape, axes);
         let (kept, dropped): (Vec<usize>, Vec<usize>) =
             (0..self.rank()).partition(|axis| !reduced.contains(axis));
+        let mut shape = self.shape.clone();
+        if keepdim {
+            dropped.iter().for_each(|&axis| shape[axis] = 1);
+        } else {
+            shape = kept.iter().map(|&axis| shape[axis]).collect();
+        }
         let count: usize = dropped.iter().map(|&axis| self.shape[axis]).product();
         let leading = dropped.iter().copied().eq(0..dropped.len());
         if leading && self.is_contiguous() && !self.is_empty() {
@@ -75,13 +78,14 @@ impl Tensor {
         self.permute(&order).reshape(&[rows, count]).sum_last().reshape(&shape)
     }
 
-    /// The mean over `axes`, which stay with size 1.
+    /// The mean over `axes`, which stay with size 1 if `keepdim` and vanish if not; NaN of an
+    /// empty axis.
     ///
     /// # Panics
-    /// If an axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn mean_axes(&self, axes: &[isize]) -> Tensor {
-        let sum = self.sum_axes(axes);
+    pub fn mean_axes(&self, axes: &[isize], keepdim: bool) -> Tensor {
+        let sum = self.sum_axes(axes, keepdim);
         let count = self.len() as Float / sum.len() as Float;
         sum / count
     }
@@ -101,7 +105,7 @@ impl Tensor {
             .filter(|&axis| axis < added || (strides[axis] == 0 && self.shape[axis] != 1))
             .map(|axis| axis as isize)
             .collect();
-        self.sum_axes(&repeated).reshape(shape)
+        self.sum_axes(&repeated, true).reshape(shape)
     }
 
     /// `[rows, width]` → `[rows]`
@@ -177,11 +181,14 @@ mod tests {
                 naive = naive.sum_axis(ndarray::Axis(axis as usize))
                     .insert_axis(ndarray::Axis(axis as usize));
             }
-            let sum = x.sum_axes(&axes);
+            let sum = x.sum_axes(&axes, true);
             prop_assert_eq!(sum.shape(), naive.shape());
             for (a, b) in sum.data().iter().zip(naive.iter()) {
                 prop_assert!((a - b).abs() < 1e-4);
             }
+            let vanished = x.sum_axes(&axes, false);
+            prop_assert_eq!(vanished.rank(), x.rank() - axes.len());
+            prop_assert_eq!(vanished.to_vec(), sum.to_vec());
             let summed_to = x.sum_to(sum.shape());
             prop_assert!((&summed_to - &sum).data().iter().all(|d| d.abs() < 1e-4));
         }
@@ -190,9 +197,9 @@ mod tests {
     #[test]
     fn sums_of_many_rows_stay_exact() {
         let x = Tensor::ones(&[5000, 300]);
-        assert!(x.sum_axes(&[0]).data().iter().all(|&sum| sum == 5000.0));
+        assert!(x.sum_axes(&[0], false).data().iter().all(|&sum| sum == 5000.0));
         assert_eq!(x.sum().item(), 1_500_000.0);
-        assert_eq!(x.mean_axes(&[1]).data()[17], 1.0);
+        assert_eq!(x.mean_axes(&[1], true).data()[17], 1.0);
         assert_eq!(Tensor::zeros(&[3, 0]).sum().item(), 0.0);
     }
 

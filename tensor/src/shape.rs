@@ -70,6 +70,23 @@ pub fn around(shape: &[usize], axis: usize) -> [usize; 3] {
     [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
 }
 
+/// The axes that `axes` name, in their order; negative ones count from the end.
+///
+/// # Panics
+/// If one does not exist or is named twice.
+#[track_caller]
+pub fn axes(operation: &str, shape: &[usize], axes: &[isize]) -> Vec<usize> {
+    let mut named = Vec::with_capacity(axes.len());
+    for &given in axes {
+        let index = axis(operation, shape, given);
+        if named.contains(&index) {
+            wrong(operation, &format!("axis {given} is named twice in {axes:?}"), &[shape], "");
+        }
+        named.push(index);
+    }
+    named
+}
+
 /// Strides, in numbers, of a contiguous row-major tensor.
 pub fn row_major_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];
@@ -193,6 +210,12 @@ mod tests {
     #[should_panic(expected = "softmax: axis 2 does not exist: [2, 3]; axes go from -2 to 1")]
     fn an_axis_must_exist() {
         axis("softmax", &[2, 3], 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "sum: axis -2 is named twice in [0, -2]: [2, 3]")]
+    fn an_axis_is_named_once() {
+        axes("sum", &[2, 3], &[0, -2]);
     }
 
     #[test]

@@ -164,8 +164,7 @@ impl Tensor {
     /// shared, mapped from a file, or not contiguous.
     pub fn data_mut(&mut self) -> &mut [Float] {
         let len = self.len();
-        let owned = matches!(Arc::get_mut(&mut self.storage), Some(Storage::Owned(_)));
-        if !(owned && self.is_contiguous()) {
+        if !self.is_writable() {
             *self = self.copied();
         }
         match Arc::get_mut(&mut self.storage) {
@@ -174,6 +173,12 @@ impl Tensor {
             }
             _ => &mut [],
         }
+    }
+
+    /// Whether [`Tensor::data_mut`] copies nothing: no one else holds the buffer.
+    pub(crate) fn is_writable(&mut self) -> bool {
+        let owned = matches!(Arc::get_mut(&mut self.storage), Some(Storage::Owned(_)));
+        owned && self.is_contiguous()
     }
 
     /// As an `ndarray` view of the same memory.

@@ -74,3 +74,43 @@ pub fn view(ranks: Range<usize>) -> impl Strategy<Value = Tensor> {
         x.permute(&order)
     })
 }
+
+/// Two tensors of the same shape but for axes that are of size 1, or missing at the front.
+pub fn broadcasting_pair() -> impl Strategy<Value = (Tensor, Tensor)> {
+    let axis = (0usize..6, 0usize..4);
+    (prop::collection::vec(axis, 0..4), 0usize..3, any::<u64>()).prop_map(
+        |(axes, dropped, seed)| {
+            let shape_where = |one: usize| -> Vec<usize> {
+                axes.iter().map(|&(size, which)| if which == one { 1 } else { size }).collect()
+            };
+            let (a, b) = (shape_where(0), shape_where(1));
+            let b = &b[dropped.min(b.len())..];
+            (view_of(&a, seed), view_of(b, seed.wrapping_add(1)))
+        },
+    )
+}
+
+/// Normal numbers of `shape`, contiguous or as a transposed, narrowed or stretched view.
+pub fn view_of(shape: &[usize], seed: u64) -> Tensor {
+    let mut rng = Rng::seeded(seed);
+    match seed % 4 {
+        0 => rng.normal(shape, 1.0),
+        1 => {
+            let axes: Vec<usize> = (0..shape.len()).rev().collect();
+            let reversed: Vec<usize> = shape.iter().rev().copied().collect();
+            rng.normal(&reversed, 1.0).permute(&axes)
+        }
+        2 => {
+            let larger: Vec<usize> = shape.iter().map(|size| size + 2).collect();
+            let whole = rng.normal(&larger, 1.0);
+            let narrow = |x: Tensor, axis: usize| x.narrow(axis as isize, 1, shape[axis]);
+            (0..shape.len()).fold(whole, narrow)
+        }
+        _ => {
+            let axis = rng.below(shape.len().max(1));
+            let mut small = shape.to_vec();
+            small.iter_mut().skip(axis).take(1).for_each(|size| *size = 1);
+            rng.normal(&small, 1.0).broadcast_to(shape)
+        }
+    }
+}

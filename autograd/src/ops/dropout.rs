@@ -63,7 +63,7 @@ pub(crate) mod tests {
         let dropped = y.data().iter().filter(|&&y| y == 0.0).count();
         assert!((24_000..26_000).contains(&dropped));
         assert!(y.data().iter().all(|&y| y == 0.0 || (y - 4.0 / 3.0).abs() < 1e-6));
-        assert!((y.mean_axes(&[0]).item() - 1.0).abs() < 0.01);
+        assert!((y.mean_axes(&[0], false).item() - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -164,9 +164,9 @@ pub(crate) mod tests {
     fn equals_the_equation_n1() {
         let mut rng = Rng::seeded(1);
         let [x, gamma, beta] = [&[5, 37][..], &[37], &[37]].map(|shape| rng.normal(shape, 1.0));
-        let mu = x.mean_axes(&[-1]);
+        let mu = x.mean_axes(&[-1], true);
         let centred = &x - &mu;
-        let variance = (&centred * &centred).mean_axes(&[-1]);
+        let variance = (&centred * &centred).mean_axes(&[-1], true);
         let x_hat = &centred / &variance.map(|v| (v + 1e-5).sqrt());
         let textbook = &(&x_hat * &gamma) + &beta;
         let y = layer_norm(&x, &gamma, &beta, 1e-5).0;

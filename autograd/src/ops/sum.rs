@@ -1,7 +1,7 @@
 //! Sums and means.
 
 use crate::Var;
-use tensor::Float;
+use tensor::{Float, shape};
 
 impl Var {
     /// The sum of all numbers, of rank 0.
@@ -23,15 +23,19 @@ impl Var {
         })
     }
 
-    /// The sum over `axes`, which stay with size 1; negative axes count from the end.
+    /// The sum over `axes`, which stay with size 1 if `keepdim` and vanish if not; negative axes
+    /// count from the end.
     ///
     /// # Panics
-    /// If an axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn sum_axes(&self, axes: &[isize]) -> Var {
+    pub fn sum_axes(&self, axes: &[isize], keepdim: bool) -> Var {
         let shape = self.shape().to_vec();
-        Var::record("sum_axes", [self], self.value().sum_axes(axes), [], move |dy, []| {
-            [dy.broadcast_to(&shape).into()]
+        let mut kept = shape.clone();
+        shape::axes("sum", &shape, axes).into_iter().for_each(|axis| kept[axis] = 1);
+        let sum = self.value().sum_axes(axes, keepdim);
+        Var::record("sum_axes", [self], sum, [], move |dy, []| {
+            [dy.reshape(&kept).broadcast_to(&shape).into()]
         })
     }
 
@@ -48,11 +52,14 @@ pub(crate) mod tests {
     use tensor::Tensor;
 
     pub(crate) fn cases() -> Vec<Case> {
-        let over = |axes: &'static [isize]| Case::new([&[2, 1, 3]], |x| x[0].sum_axes(axes));
-        let mut cases: Vec<Case> = [&[0][..], &[-1], &[1], &[0, 2]].map(over).into();
+        let over = |axes: &'static [isize]| {
+            [true, false].map(|keep| Case::new([&[2, 1, 3]], move |x| x[0].sum_axes(axes, keep)))
+        };
+        let mut cases: Vec<Case> =
+            [&[0][..], &[-1], &[1], &[0, 2]].into_iter().flat_map(over).collect();
         cases.push(Case::new([&[2, 1, 3]], |x| x[0].sum()));
         cases.push(Case::new([&[2, 1, 3]], |x| x[0].mean()));
-        cases.push(Case::new([&[200, 300]], |x| x[0].sum_axes(&[0])));
+        cases.push(Case::new([&[200, 300]], |x| x[0].sum_axes(&[0], false)));
         cases.push(Case::new([&[200, 300]], |x| x[0].sum()));
         cases
     }
@@ -61,7 +68,8 @@ pub(crate) mod tests {
     fn sums_and_means() {
         let x = Var::leaf(Tensor::new([1.0, 2.0, 3.0, 6.0], &[2, 2]));
         assert_eq!((x.sum().item(), x.mean().item()), (12.0, 3.0));
-        assert_eq!(x.sum_axes(&[0]).value().to_vec(), [4.0, 8.0]);
+        assert_eq!(x.sum_axes(&[0], true).value().to_vec(), [4.0, 8.0]);
+        assert_eq!(x.sum_axes(&[0], false).shape(), [2]);
     }
 
     #[test]
