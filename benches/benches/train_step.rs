@@ -6,7 +6,7 @@ use autograd::cross_entropy;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tensor::{Rng, Targets, Tokens};
 use train::Preset;
-use train::optimizer::AdamW;
+use train::optimizer::{AdamW, Optimizer};
 use transformer::Gpt2;
 
 fn train_step(criterion: &mut Criterion) {

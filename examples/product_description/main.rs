@@ -19,6 +19,7 @@ use tensor::Rng;
 use train::bpe::train_bpe;
 use train::data::{Example, Rows, Task, parse_rows};
 use train::evaluation;
+use train::optimizer::Numbers;
 use train::optimizer::Schedule;
 use train::progress::Progress;
 use train::sequence::{fitting, prompted};
@@ -73,7 +74,7 @@ fn settings(arguments: &Arguments) -> Settings {
         warmup: 50.min(arguments.steps / 10),
         schedule: Schedule::Cosine,
         weight_decay: 0.1,
-        beta2: 0.99,
+        numbers: Numbers { beta2: Some(0.99), ..Numbers::default() },
         clip: Some(1.0),
         seed: arguments.seed,
         ..Settings::default()

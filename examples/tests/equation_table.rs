@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tensor::{Rng, Targets, Tokens};
-use train::optimizer::AdamW;
+use train::optimizer::{AdamW, Optimizer};
 use transformer::gpt2::hugging_face_name;
 use transformer::{Generation, Gpt2, Gpt2Config};
 

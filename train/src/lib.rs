@@ -6,7 +6,8 @@
 //! | [`bpe`] | a byte-level tokenizer trained on one's own text |
 //! | [`sequence`] | rows as token ids |
 //! | [`batch`] | sequences side by side, and their loss |
-//! | [`optimizer`] | AdamW, clipping, learning-rate schedules |
+//! | [`optimizer`] | SGD, Adam, AdamW, Lion, Muon; clipping, learning-rate schedules |
+//! | [`settings`] | what fixes a run, and the order of its rows |
 //! | [`training`] | the training loop |
 //! | [`progress`] | a progress bar with loss, speed and time left |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
@@ -27,6 +28,7 @@ mod peak_memory;
 mod preset;
 pub mod progress;
 pub mod sequence;
+pub mod settings;
 pub mod training;
 
 pub use error::Error;

@@ -4,7 +4,7 @@
 use autograd::cross_entropy;
 use std::path::PathBuf;
 use tensor::{Targets, Tokens};
-use train::optimizer::AdamW;
+use train::optimizer::{AdamW, Optimizer};
 use transformer::Gpt2;
 
 #[test]

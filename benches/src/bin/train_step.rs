@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 use tensor::{Rng, Targets, Tokens};
 use train::Preset;
-use train::optimizer::AdamW;
+use train::optimizer::{AdamW, Optimizer};
 use transformer::Gpt2;
 
 /// Times one training step on random ids, the same each step.

@@ -5,7 +5,7 @@ use super::model::{Loaded, check_vocabulary};
 use super::output::{Output, print};
 use crate::bpe::train_bpe;
 use crate::data::{Example, Task, read_rows};
-use crate::optimizer::Schedule;
+use crate::optimizer::{Kind, Numbers, Schedule};
 use crate::progress::Progress;
 use crate::sequence::{Sequence, fitting, packed, prompted};
 use crate::training::{self, Settings, StepReport};
@@ -77,24 +77,33 @@ pub struct Arguments {
     /// The highest learning rate
     #[arg(long, default_value_t = 5e-4)]
     lr: f64,
-    /// Steps over which the learning rate rises
-    #[arg(long, default_value_t = 0)]
+    /// Steps over which the learning rate rises [default: 0; of one-cycle 3/10 of all]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     warmup: usize,
     /// How the learning rate goes on
     #[arg(long, value_enum, default_value = "cosine")]
     schedule: Schedule,
+    /// What turns gradients into new weights
+    #[arg(long, value_enum, default_value = "adamw")]
+    optimizer: Kind,
+    /// Momentum of sgd and muon [default: 0 for sgd, 0.95 for muon]
+    #[arg(long)]
+    momentum: Option<f64>,
+    /// Let sgd look ahead along its momentum
+    #[arg(long)]
+    nesterov: bool,
     /// Decay of matrices
     #[arg(long, default_value_t = 0.0)]
     weight_decay: f64,
-    /// AdamW's first decay rate
-    #[arg(long, default_value_t = 0.9)]
-    beta1: f64,
-    /// AdamW's second decay rate
-    #[arg(long, default_value_t = 0.999)]
-    beta2: f64,
-    /// AdamW's epsilon
-    #[arg(long, default_value_t = 1e-8)]
-    eps: f64,
+    /// First decay rate of adam, adamw, lion and muon [default: 0.9]
+    #[arg(long)]
+    beta1: Option<f64>,
+    /// Second decay rate of adam, adamw, lion and muon [default: 0.999, of lion 0.99, of muon 0.95]
+    #[arg(long)]
+    beta2: Option<f64>,
+    /// Epsilon of adam, adamw and muon [default: 1e-8, of muon 1e-10]
+    #[arg(long)]
+    eps: Option<f64>,
     /// The largest global norm of the gradients [default: no clipping]
     #[arg(long)]
     clip: Option<f64>,
@@ -115,10 +124,15 @@ impl Arguments {
             lr: self.lr,
             warmup: self.warmup,
             schedule: self.schedule,
+            optimizer: self.optimizer,
+            numbers: Numbers {
+                momentum: self.momentum,
+                nesterov: self.nesterov,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                eps: self.eps,
+            },
             weight_decay: self.weight_decay,
-            beta1: self.beta1,
-            beta2: self.beta2,
-            eps: self.eps,
             clip: self.clip,
             shuffle: !self.no_shuffle,
             seed,

@@ -2,24 +2,42 @@
 
 use super::Error;
 use autograd::Gradients;
-use tensor::{Float, par, simd, vmath};
+use tensor::{Float, Tensor, par, simd, vmath};
 use transformer::Module;
 
 /// Numbers whose squares one thread adds up before they join the rest in `f64`.
 const PIECE: usize = 16 * 1024;
 
 simd! {
-    fn sum_of_squares(x: &[Float]) -> Float {
+    fn squares_of_piece(x: &[Float]) -> Float {
         vmath::sum_of(x, |x| x * x)
     }
+}
+
+/// The sum of the squares of all numbers of a tensor; NaN if one of them is not finite.
+pub fn sum_of_squares(x: &Tensor) -> f64 {
+    let x = x.contiguous();
+    let x = x.data();
+    let sum = par::ordered_sum(x.len().div_ceil(PIECE), |piece| {
+        let end = x.len().min((piece + 1) * PIECE);
+        f64::from(squares_of_piece(&x[piece * PIECE..end]))
+    });
+    // A square may overflow although its number is finite; only then is a closer look needed.
+    if sum.is_finite() {
+        return sum;
+    }
+    if x.iter().any(|x| !x.is_finite()) {
+        return f64::NAN;
+    }
+    x.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
 }
 
 /// The norm of all gradients of a model taken as one vector.
 ///
 /// # Errors
-/// If a parameter that is neither frozen nor declared unused has no gradient, or a gradient is not
-/// finite.
-pub fn global_norm(model: &impl Module, gradients: &Gradients) -> Result<f64, Error> {
+/// If a parameter that is neither frozen nor declared unused has no gradient, or a gradient is
+/// not finite.
+pub fn global_norm(model: &dyn Module, gradients: &Gradients) -> Result<f64, Error> {
     let mut total = 0.0;
     for (name, parameter) in model.parameters() {
         let Some(gradient) = gradients.get(parameter) else {
@@ -28,19 +46,9 @@ pub fn global_norm(model: &impl Module, gradients: &Gradients) -> Result<f64, Er
             }
             return Err(Error::Unreached(name));
         };
-        let gradient = gradient.contiguous();
-        let x = gradient.data();
-        let sum = par::ordered_sum(x.len().div_ceil(PIECE), |piece| {
-            let end = x.len().min((piece + 1) * PIECE);
-            f64::from(sum_of_squares(&x[piece * PIECE..end]))
-        });
-        // A square may overflow although its number is finite; only then is a closer look needed.
-        if !sum.is_finite() {
-            if x.iter().any(|x| !x.is_finite()) {
-                return Err(Error::NotFinite(name));
-            }
-            total += x.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
-            continue;
+        let sum = sum_of_squares(gradient);
+        if sum.is_nan() {
+            return Err(Error::NotFinite(name));
         }
         total += sum;
     }
@@ -61,7 +69,6 @@ pub fn clip_factor(norm: f64, max: Option<f64>) -> f64 {
 mod tests {
     use super::*;
     use autograd::Parameter;
-    use tensor::Tensor;
     use transformer::parameters_of;
 
     struct Two {

@@ -1,5 +1,6 @@
 //! (O5) The learning rate over a run: warm-up, then a decay.
 
+use super::one_cycle::one_cycle;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
@@ -14,7 +15,10 @@ use std::f64::consts::PI;
 ///
 /// The first step of a warm-up is therefore taken with learning rate 0, as in Transformers, whose
 /// schedules these are. Cosine: Loshchilov & Hutter 2017, eq. 5; inverse square root: Vaswani et
-/// al. 2017, eq. 3.
+/// al. 2017, eq. 3, which gives a learning rate of its own,
+/// `` $`d_{model}^{-1/2} \min(t^{-1/2}, t\, W^{-3/2})`$ ``: that is this schedule's factor one step
+/// later, times `` $`(d_{model} W)^{-1/2}`$ ``. [`Schedule::OneCycle`] has an equation of its own,
+/// [(O8)](one_cycle).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
@@ -26,22 +30,25 @@ pub enum Schedule {
     Cosine,
     /// Falls with the square root of the step.
     InverseSqrt,
+    /// Rises and falls along half cosines, to nearly 0.
+    OneCycle,
 }
 
 impl Schedule {
     /// What the learning rate is multiplied with at `step` (from 1) of `steps`.
     pub fn factor(self, step: usize, steps: usize, warmup: usize) -> f64 {
         let t = step.saturating_sub(1);
-        if t < warmup {
+        if t < warmup && self != Schedule::OneCycle {
             return t as f64 / warmup as f64;
         }
-        let progress = (t - warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64;
+        let progress = t.saturating_sub(warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64;
         match self {
             Schedule::Constant => 1.0,
             Schedule::Linear => 1.0 - progress,
             Schedule::Cosine => 0.5 * (1.0 + (PI * progress).cos()),
             Schedule::InverseSqrt if warmup == 0 => (1.0 + t as f64 / 1e4).powf(-0.5),
             Schedule::InverseSqrt => (warmup as f64 / t as f64).sqrt(),
+            Schedule::OneCycle => one_cycle(t, steps, warmup),
         }
     }
 }
@@ -69,6 +76,17 @@ mod tests {
         {
             assert_eq!(schedule.factor(1, 10, 0), 1.0);
             assert!((0.0..=1.0).contains(&schedule.factor(10, 10, 0)));
+        }
+    }
+
+    #[test]
+    fn the_papers_schedule_is_the_inverse_square_root_to_scale_o5() {
+        let (d_model, warmup, steps) = (512.0f64, 40, 1000);
+        for t in 1..=999 {
+            let paper = (t as f64).powf(-0.5).min(t as f64 * (warmup as f64).powf(-1.5));
+            let scale = (d_model * warmup as f64).powf(-0.5);
+            let ours = scale * Schedule::InverseSqrt.factor(t + 1, steps, warmup);
+            assert_relative_eq!(ours, d_model.powf(-0.5) * paper, max_relative = 1e-12);
         }
     }
 }
