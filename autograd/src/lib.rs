@@ -28,7 +28,9 @@ pub mod scope;
 mod var;
 
 pub use backward::{Error, Gradient, Gradients};
-pub use ops::cross_entropy::{cross_entropy, cross_entropy_sum};
+pub use ops::cross_entropy::{
+    cross_entropy, cross_entropy_smoothed, cross_entropy_smoothed_sum, cross_entropy_sum,
+};
 pub use ops::masked::Mask;
 pub use parameter::Parameter;
 pub use scope::{no_grad, with_dropout};

@@ -17,8 +17,19 @@ pub fn for_pieces(out: &mut [Float], work: impl Fn(usize, &mut [Float]) + Sync) 
 
 /// Calls `work(first_row, rows)` for consecutive pieces of `out` that hold whole rows of `width`.
 pub fn for_rows(out: &mut [Float], width: usize, work: impl Fn(usize, &mut [Float]) + Sync) {
+    for_rows_reading(out, width, 0, work);
+}
+
+/// [`for_rows`] where each row is computed from `reads` numbers, so that few long rows that become
+/// one number each are split too.
+pub fn for_rows_reading(
+    out: &mut [Float],
+    width: usize,
+    reads: usize,
+    work: impl Fn(usize, &mut [Float]) + Sync,
+) {
     let width = width.max(1);
-    let rows = GRAIN.div_ceil(width);
+    let rows = GRAIN.div_ceil(width.max(reads));
     if out.len() <= rows * width {
         return work(0, out);
     }
@@ -75,5 +86,17 @@ mod tests {
             }
         });
         assert!(out.iter().enumerate().all(|(i, &x)| x == (i / width) as Float));
+    }
+
+    #[test]
+    fn rows_that_read_much_are_split() {
+        let pieces = std::sync::atomic::AtomicUsize::new(0);
+        let mut out = vec![0.0; 10];
+        for_rows_reading(&mut out, 1, GRAIN / 2, |first, out| {
+            pieces.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            out.iter_mut().enumerate().for_each(|(i, x)| *x = (first + i) as Float);
+        });
+        assert!(out.iter().enumerate().all(|(i, &x)| x == i as Float));
+        assert_eq!(pieces.into_inner(), 5);
     }
 }

@@ -11,6 +11,7 @@ pub mod div;
 pub mod dropout;
 pub mod embedding;
 pub mod gelu;
+pub mod gelu_tanh;
 pub mod layer_norm;
 pub mod linear;
 pub mod masked;
@@ -19,11 +20,16 @@ pub mod mul;
 pub mod narrow;
 pub mod neg;
 pub mod permute;
+pub mod relu;
 pub mod reshape;
+pub mod rms_norm;
+pub mod rotary;
 pub mod scale;
+pub mod silu;
 pub mod softmax;
 pub mod sub;
 pub mod sum;
+pub mod swiglu;
 
 #[cfg(test)]
 pub(crate) mod cases;
@@ -49,6 +55,7 @@ list! {
     dropout
     embedding
     gelu
+    gelu_tanh
     layer_norm
     linear
     masked
@@ -57,11 +64,16 @@ list! {
     narrow
     neg
     permute
+    relu
     reshape
+    rms_norm
+    rotary
     scale
+    silu
     softmax
     sub
     sum
+    swiglu
 }
 
 /// The operator traits of an operation `Var::$method` for owned and borrowed values.
