@@ -17,6 +17,7 @@
 //! | `sort` | sort and top-k |
 //! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
+//! | [`einsum`] | sums of products over named axes |
 //! | [`vmath`] | exponential, logarithm, tanh, …, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
 //! | [`par`] | splitting work over threads without changing its result |
@@ -30,6 +31,7 @@
 mod concat;
 mod convert;
 mod cumsum;
+pub mod einsum;
 mod elementwise;
 mod error;
 pub mod file;
