@@ -10,7 +10,7 @@
 //! | `mask` | where, masked fill, lower and upper triangles |
 //! | `elementwise` | `map`, `zip` with broadcasting, operators, functions, comparisons |
 //! | `convert` | a tensor from a number, from and to `ndarray` |
-//! | `reduce` | sums over axes, maxima |
+//! | `reduce` | sum, mean, max, min, variance, logsumexp, argmax, argmin, over axes |
 //! | [`Indices`] | positions along an axis |
 //! | `gather` | gather, scatter-add, one-hot |
 //! | `select` | index select and index add |

@@ -17,7 +17,7 @@ pub fn for_pieces(out: &mut [Float], work: impl Fn(usize, &mut [Float]) + Sync) 
 
 /// Calls `work(first_row, rows)` for consecutive pieces of `out` that hold whole rows of `width`.
 pub fn for_rows(out: &mut [Float], width: usize, work: impl Fn(usize, &mut [Float]) + Sync) {
-    for_rows_reading(out, width, 0, work);
+    split(out, width, width, &work);
 }
 
 /// [`for_rows`] where each row is computed from `reads` numbers, so that few long rows that become
@@ -28,8 +28,18 @@ pub fn for_rows_reading(
     reads: usize,
     work: impl Fn(usize, &mut [Float]) + Sync,
 ) {
+    split(out, width, width.max(reads), &work);
+}
+
+/// Not generic, so that the splitting is compiled once and not for every kernel.
+fn split(
+    out: &mut [Float],
+    width: usize,
+    reads: usize,
+    work: &(dyn Fn(usize, &mut [Float]) + Sync),
+) {
     let width = width.max(1);
-    let rows = GRAIN.div_ceil(width.max(reads));
+    let rows = GRAIN.div_ceil(reads.max(1));
     if out.len() <= rows * width {
         return work(0, out);
     }

@@ -53,7 +53,7 @@ mod tests {
         #[test]
         fn each_equals_a_naive_loop((a, b) in testing::broadcasting_pair()) {
             let shape = shape::broadcast("test", a.shape(), b.shape());
-            let (wide_a, wide_b) = (a.broadcast_to(&shape).to_vec(), b.broadcast_to(&shape).to_vec());
+            let [wide_a, wide_b] = [&a, &b].map(|x| x.broadcast_to(&shape).to_vec());
             let naive = |f: fn(Float, Float) -> Float| -> Vec<Float> {
                 wide_a.iter().zip(&wide_b).map(|(&a, &b)| f(a, b)).collect()
             };

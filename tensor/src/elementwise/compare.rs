@@ -109,7 +109,7 @@ mod tests {
             // Whole numbers, so that some are equal.
             let (a, b) = (a.round(), b.round());
             let shape = shape::broadcast("test", a.shape(), b.shape());
-            let (wide_a, wide_b) = (a.broadcast_to(&shape).to_vec(), b.broadcast_to(&shape).to_vec());
+            let [wide_a, wide_b] = [&a, &b].map(|x| x.broadcast_to(&shape).to_vec());
             for (ours, plain) in CASES {
                 let naive: Vec<Float> =
                     wide_a.iter().zip(&wide_b).map(|(a, b)| truth(plain(a, b))).collect();

@@ -3,7 +3,7 @@
 //! Every combination of owned, borrowed and scalar works. An owned operand whose memory no one
 //! else holds is written over, so that a chain of operations takes one buffer.
 
-use crate::{Float, Tensor};
+use crate::{Float, Tensor, shape};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 impl Tensor {
@@ -15,38 +15,29 @@ impl Tensor {
         other: &Tensor,
         f: impl Fn(Float, Float) -> Float + Sync,
     ) -> Tensor {
-        let shape = crate::shape::broadcast(operation, &self.shape, &other.shape);
+        let shape = shape::broadcast(operation, &self.shape, &other.shape);
         if shape != self.shape || !self.is_writable() {
             return self.zip_as(operation, other, f);
         }
         self.apply_zip(other, f);
         self
     }
-
-    /// `f` of each number, in this tensor's memory if it may be written over.
-    fn map_into(mut self, f: impl Fn(Float) -> Float + Sync) -> Tensor {
-        if !self.is_writable() {
-            return self.map(f);
-        }
-        self.apply(f);
-        self
-    }
 }
 
 macro_rules! operator {
-    ($trait:ident, $method:ident, $assign_trait:ident, $assign:ident, $op:tt) => {
+    ($trait:ident, $method:ident, $assign_trait:ident, $assign:ident) => {
         impl $trait<&Tensor> for &Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                self.zip_as(stringify!($method), other, |a, b| a $op b)
+                self.zip_as(stringify!($method), other, Float::$method)
             }
         }
         impl $trait<&Tensor> for Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                self.zip_into(stringify!($method), other, |a, b| a $op b)
+                self.zip_into(stringify!($method), other, Float::$method)
             }
         }
         impl $trait<Tensor> for &Tensor {
@@ -54,65 +45,65 @@ macro_rules! operator {
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
                 // Where the shapes differ, the message names them in their order.
-                crate::shape::broadcast(stringify!($method), &self.shape, &other.shape);
-                other.zip_into(stringify!($method), self, |b, a| a $op b)
+                shape::broadcast(stringify!($method), &self.shape, &other.shape);
+                other.zip_into(stringify!($method), self, |b, a| a.$method(b))
             }
         }
         impl $trait<Tensor> for Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
-                if other.len() > self.len() { &self $op other } else { self $op &other }
+                if other.len() > self.len() { (&self).$method(other) } else { self.$method(&other) }
             }
         }
         impl $trait<Float> for &Tensor {
             type Output = Tensor;
             fn $method(self, other: Float) -> Tensor {
-                self.map(|x| x $op other)
+                self.$method(&Tensor::scalar(other))
             }
         }
         impl $trait<Float> for Tensor {
             type Output = Tensor;
             fn $method(self, other: Float) -> Tensor {
-                self.map_into(|x| x $op other)
+                self.$method(&Tensor::scalar(other))
             }
         }
         impl $trait<&Tensor> for Float {
             type Output = Tensor;
             fn $method(self, other: &Tensor) -> Tensor {
-                other.map(|x| self $op x)
+                (&Tensor::scalar(self)).$method(other)
             }
         }
         impl $trait<Tensor> for Float {
             type Output = Tensor;
             fn $method(self, other: Tensor) -> Tensor {
-                other.map_into(|x| self $op x)
+                (&Tensor::scalar(self)).$method(other)
             }
         }
         impl $assign_trait<&Tensor> for Tensor {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor) {
-                self.apply_zip_as(stringify!($assign), other, |a, b| a $op b);
+                self.apply_zip_as(stringify!($assign), other, Float::$method);
             }
         }
         impl $assign_trait<Tensor> for Tensor {
             #[track_caller]
             fn $assign(&mut self, other: Tensor) {
-                self.apply_zip_as(stringify!($assign), &other, |a, b| a $op b);
+                self.$assign(&other);
             }
         }
         impl $assign_trait<Float> for Tensor {
             fn $assign(&mut self, other: Float) {
-                self.apply(|x| x $op other);
+                self.$assign(&Tensor::scalar(other));
             }
         }
     };
 }
 
-operator!(Add, add, AddAssign, add_assign, +);
-operator!(Sub, sub, SubAssign, sub_assign, -);
-operator!(Mul, mul, MulAssign, mul_assign, *);
-operator!(Div, div, DivAssign, div_assign, /);
+operator!(Add, add, AddAssign, add_assign);
+operator!(Sub, sub, SubAssign, sub_assign);
+operator!(Mul, mul, MulAssign, mul_assign);
+operator!(Div, div, DivAssign, div_assign);
 
 impl Neg for &Tensor {
     type Output = Tensor;
@@ -123,15 +114,16 @@ impl Neg for &Tensor {
 
 impl Neg for Tensor {
     type Output = Tensor;
-    fn neg(self) -> Tensor {
-        self.map_into(|x| -x)
+    fn neg(mut self) -> Tensor {
+        self.apply(|x| -x);
+        self
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{shape, testing};
+    use crate::testing;
     use proptest::prelude::*;
 
     #[test]

@@ -14,7 +14,9 @@ mod sums;
 pub use erf::erf;
 pub use exp::{exp, sigmoid, tanh};
 pub use ln::ln;
-pub use sums::{LANES, dot, larger_or_nan, max, smaller_or_nan, sum, sum_of, sum_of_two};
+pub use sums::{
+    LANES, dot, larger_or_nan, max, max_or_nan, min_or_nan, smaller_or_nan, sum, sum_of, sum_of_two,
+};
 
 /// The largest distance of `f` from `exact` over `inputs`, in units in the last place of the
 /// exact value, where it is a normal number.

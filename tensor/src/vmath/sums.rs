@@ -66,21 +66,38 @@ pub fn dot(x: &[Float], y: &[Float]) -> Float {
     sum_of_two(x, y, |x, y| x * y)
 }
 
-/// The largest xᵢ, NaN aside; -∞ of an empty slice.
+/// All of `x` combined from `start` on, where the order does not matter.
 #[inline(always)]
-pub fn max(x: &[Float]) -> Float {
-    let larger = |a: Float, b: Float| if b > a { b } else { a };
+fn fold(x: &[Float], start: Float, combine: impl Fn(Float, Float) -> Float) -> Float {
     let (blocks, rest) = x.as_chunks::<LANES>();
-    let mut lanes = [Float::NEG_INFINITY; LANES];
+    let mut lanes = [start; LANES];
     for block in blocks {
         for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], block[lane]);
+            lanes[lane] = combine(lanes[lane], block[lane]);
         }
     }
     for (lane, &x) in rest.iter().enumerate() {
-        lanes[lane] = larger(lanes[lane], x);
+        lanes[lane] = combine(lanes[lane], x);
     }
-    tree(lanes, larger)
+    tree(lanes, combine)
+}
+
+/// The largest xᵢ, NaN aside; -∞ of an empty slice.
+#[inline(always)]
+pub fn max(x: &[Float]) -> Float {
+    fold(x, Float::NEG_INFINITY, |a, b| if b > a { b } else { a })
+}
+
+/// The largest xᵢ, NaN if there is one; -∞ of an empty slice.
+#[inline(always)]
+pub fn max_or_nan(x: &[Float]) -> Float {
+    fold(x, Float::NEG_INFINITY, larger_or_nan)
+}
+
+/// The smallest xᵢ, NaN if there is one; ∞ of an empty slice.
+#[inline(always)]
+pub fn min_or_nan(x: &[Float]) -> Float {
+    fold(x, Float::INFINITY, smaller_or_nan)
 }
 
 /// The larger of two numbers; NaN if either is.
@@ -107,6 +124,13 @@ mod tests {
             assert_eq!(sum(&x), x.iter().sum::<Float>());
             assert_eq!(dot(&x, &y), x.iter().zip(&y).map(|(x, y)| x * y).sum::<Float>());
             assert_eq!(max(&x), x.iter().copied().fold(Float::NEG_INFINITY, Float::max));
+            assert_eq!(max_or_nan(&x), max(&x));
+            assert_eq!(min_or_nan(&x), x.iter().copied().fold(Float::INFINITY, Float::min));
+            for i in 0..len {
+                let mut x = x.clone();
+                x[i] = Float::NAN;
+                assert!(max_or_nan(&x).is_nan() && min_or_nan(&x).is_nan() && !max(&x).is_nan());
+            }
         }
     }
 }
