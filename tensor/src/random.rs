@@ -68,6 +68,42 @@ impl Rng {
         })
     }
 
+    /// Numbers spread evenly over [`low`, `high`).
+    pub fn uniform_between(&mut self, shape: &[usize], low: Float, high: Float) -> Tensor {
+        self.fill(shape, |rng| {
+            let x: f64 = rng.random();
+            low + (high - low) * x as Float
+        })
+    }
+
+    /// Numbers from the normal distribution with mean 0 and standard deviation `std`, each drawn
+    /// again until it lies from `low` to `high`.
+    ///
+    /// # Panics
+    /// If less than one number in a thousand would lie there.
+    #[track_caller]
+    pub fn truncated_normal(
+        &mut self,
+        shape: &[usize],
+        std: Float,
+        low: Float,
+        high: Float,
+    ) -> Tensor {
+        let (a, b) = (f64::from(low / std), f64::from(high / std));
+        let draws = (0..1000).map(|i| (f64::from(i) + 0.5) / 1000.0 * (b - a) + a);
+        let mean_density = draws.map(|x| (-x * x / 2.0).exp()).sum::<f64>() / 1000.0;
+        let share = (b - a) * mean_density / (2.0 * std::f64::consts::PI).sqrt();
+        assert!(share > 1e-3, "truncated_normal: almost no number lies from {low} to {high}");
+        self.fill(shape, |rng| {
+            loop {
+                let x: f64 = StandardNormal.sample(rng);
+                if (a..=b).contains(&x) {
+                    return x as Float * std;
+                }
+            }
+        })
+    }
+
     /// 1 with probability `keep`, else 0.
     pub fn bernoulli(&mut self, shape: &[usize], keep: f64) -> Tensor {
         let threshold = (keep * (1u64 << 32) as f64) as u64;
@@ -115,6 +151,29 @@ mod tests {
         let kept = Rng::seeded(5).bernoulli(&[100_000], 0.9).mean_axes(&[0], false).item();
         assert!((kept - 0.9).abs() < 0.01);
         assert_eq!(Rng::seeded(5).bernoulli(&[1000], 1.0).sum().item(), 1000.0);
+    }
+
+    #[test]
+    fn uniform_numbers_fill_their_range_evenly() {
+        let x = Rng::seeded(1).uniform_between(&[100_000], -3.0, 1.0);
+        assert!(x.to_vec().iter().all(|x| (-3.0..1.0).contains(x)));
+        let variance = (&x * &x).mean_axes(&[0], false).item() - 1.0;
+        assert!((x.mean_axes(&[0], false).item() + 1.0).abs() < 0.02);
+        assert!((variance - 16.0 / 12.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn truncated_numbers_stay_inside_with_the_deviation_of_their_formula() {
+        let x = Rng::seeded(1).truncated_normal(&[100_000], 2.0, -4.0, 4.0);
+        assert!(x.to_vec().iter().all(|x| x.abs() <= 4.0));
+        let deviation = (&x * &x).mean_axes(&[0], false).item().sqrt();
+        assert!((deviation / 2.0 - 0.8796).abs() < 0.01);
+    }
+
+    #[test]
+    #[should_panic(expected = "truncated_normal: almost no number lies from 50 to 60")]
+    fn a_range_without_numbers_does_not_draw_for_ever() {
+        Rng::seeded(1).truncated_normal(&[1], 1.0, 50.0, 60.0);
     }
 
     #[test]
