@@ -125,7 +125,8 @@ fn every_row_names_a_file_a_function_and_a_test_that_carry_its_tag() {
         };
         assert!(defines(&text, name), "{tag}: {} has no fn {name}", function.file);
         if let Some(owner) = owner {
-            let is_there = text.contains(&format!("impl {owner} {{"));
+            let is_there =
+                [" ", " for "].iter().any(|before| text.contains(&format!("{before}{owner} {{")));
             assert!(is_there, "{tag}: {} has no impl {owner}", function.file);
         }
         let body = test_body(&read(&test.file), &test.name)

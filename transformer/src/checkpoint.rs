@@ -1,11 +1,12 @@
 //! Folders in Hugging Face's layout: `config.json` and `model.safetensors`, in and out.
 
 use crate::gpt2::hugging_face_name;
+use crate::state::mismatches;
 use crate::{Error, Gpt2, Gpt2Config, Module};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use tensor::{Float, Rng, Tensor};
+use tensor::{Float, Rng};
 
 impl Gpt2 {
     /// Loads a GPT-2 from a folder in Hugging Face's layout; the weights stay in the file's memory
@@ -33,7 +34,7 @@ impl Gpt2 {
             return Err(Error::Weights { path, report });
         }
         let mut found = stripped(contents.tensors);
-        let report = report(&sizes, &found);
+        let report = mismatches(&sizes, &found);
         if !report.is_empty() {
             return Err(Error::Weights { path, report });
         }
@@ -178,23 +179,4 @@ fn stripped<T>(tensors: BTreeMap<String, T>) -> BTreeMap<String, T> {
             false => (format!("transformer.{name}"), tensor),
         })
         .collect()
-}
-
-/// What does not fit, a clause each; empty if all does.
-fn report(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, Tensor>) -> String {
-    let mut clauses = Vec::new();
-    let missing: Vec<&String> = expected.keys().filter(|name| !found.contains_key(*name)).collect();
-    if let Some(first) = missing.first() {
-        clauses.push(format!("{} tensors missing, the first is {first}", missing.len()));
-    }
-    let extra: Vec<&String> = found.keys().filter(|name| !expected.contains_key(*name)).collect();
-    if let Some(first) = extra.first() {
-        clauses.push(format!("{} tensors unexpected, the first is {first}", extra.len()));
-    }
-    let misshaped = expected.iter().filter_map(|(name, shape)| {
-        let found = found.get(name)?.shape();
-        (found != shape).then(|| format!("{name} is {found:?} where {shape:?} is expected"))
-    });
-    clauses.extend(misshaped.take(3));
-    clauses.join("; ")
 }

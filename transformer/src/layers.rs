@@ -1,36 +1,31 @@
 //! Layers: a struct of parameters and a forward each.
 
-use crate::parameters_of;
+use crate::init::Init;
+use crate::{Module, parameters_of};
 use autograd::ops::linear::linear;
 use autograd::{Parameter, Var};
 use tensor::{Float, Rng, Tensor, Tokens};
 
-/// Numbers from a normal distribution with deviation `std`. With 0 it is one zero, broadcast: it
-/// takes no memory where the weights of a checkpoint are about to replace it.
-fn normal(rng: &mut Rng, shape: &[usize], std: Float) -> Parameter {
-    Parameter::new(match std {
-        0.0 => Tensor::scalar(0.0).broadcast_to(shape),
-        std => rng.normal(shape, std),
-    })
-}
-
-/// An affine map of the last axis: y = x W + b.
+/// An affine map of the last axis: y = x W + b, or y = x W without a bias.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// W, `[d_in, d_out]`.
     pub weight: Parameter,
     /// b, `[d_out]`.
-    pub bias: Parameter,
+    pub bias: Option<Parameter>,
 }
 parameters_of!(Linear { weight, bias });
 
 impl Linear {
-    /// W from a normal distribution with deviation `std`, b zero.
-    pub fn new(rng: &mut Rng, d_in: usize, d_out: usize, std: Float) -> Linear {
-        Linear {
-            weight: normal(rng, &[d_in, d_out], std),
-            bias: Parameter::new(Tensor::zeros(&[d_out])),
-        }
+    /// W as `init` draws it, b zero.
+    pub fn new(rng: &mut Rng, d_in: usize, d_out: usize, init: Init) -> Linear {
+        let bias = Some(Parameter::new(Tensor::zeros(&[d_out])));
+        Linear { bias, ..Linear::without_bias(rng, d_in, d_out, init) }
+    }
+
+    /// W as `init` draws it, no b.
+    pub fn without_bias(rng: &mut Rng, d_in: usize, d_out: usize, init: Init) -> Linear {
+        Linear { weight: init.parameter(rng, &[d_in, d_out]), bias: None }
     }
 
     /// `[.., d_in]` → `[.., d_out]`
@@ -39,7 +34,10 @@ impl Linear {
     /// If the last axis is not d_in.
     #[track_caller]
     pub fn forward(&self, x: &Var) -> Var {
-        linear(x, &self.weight, &self.bias)
+        match &self.bias {
+            Some(bias) => linear(x, &self.weight, bias),
+            None => x.matmul(&self.weight),
+        }
     }
 }
 
@@ -52,9 +50,9 @@ pub struct Embedding {
 parameters_of!(Embedding { weight });
 
 impl Embedding {
-    /// Rows from a normal distribution with deviation `std`.
-    pub fn new(rng: &mut Rng, vocab_size: usize, d_model: usize, std: Float) -> Embedding {
-        Embedding { weight: normal(rng, &[vocab_size, d_model], std) }
+    /// Rows as `init` draws them.
+    pub fn new(rng: &mut Rng, vocab_size: usize, d_model: usize, init: Init) -> Embedding {
+        Embedding { weight: init.parameter(rng, &[vocab_size, d_model]) }
     }
 
     /// Tokens of shape `[..]` → `[.., d_model]`
@@ -77,7 +75,7 @@ impl Embedding {
     }
 }
 
-/// Layer normalization with its scale and shift.
+/// Layer normalization with its scale and shift: Ba, Kiros & Hinton 2016.
 #[derive(Clone, Debug)]
 pub struct LayerNorm {
     /// The scale, `[d_model]`.
@@ -106,5 +104,81 @@ impl LayerNorm {
     #[track_caller]
     pub fn forward(&self, x: &Var) -> Var {
         x.layer_norm(&self.gamma, &self.beta, self.eps)
+    }
+}
+
+/// Root-mean-square normalization with its scale: Zhang & Sennrich 2019.
+#[derive(Clone, Debug)]
+pub struct RmsNorm {
+    /// The scale, `[d_model]`.
+    pub gamma: Parameter,
+    /// Keeps a row of zeros finite.
+    pub eps: Float,
+}
+parameters_of!(RmsNorm { gamma });
+
+impl RmsNorm {
+    /// Scale one.
+    pub fn new(d_model: usize, eps: Float) -> RmsNorm {
+        RmsNorm { gamma: Parameter::new(Tensor::ones(&[d_model])), eps }
+    }
+
+    /// `[.., d_model]` → `[.., d_model]`
+    ///
+    /// # Panics
+    /// If the last axis is not d_model.
+    #[track_caller]
+    pub fn forward(&self, x: &Var) -> Var {
+        x.rms_norm(&self.gamma, self.eps)
+    }
+}
+
+/// The normalization of a block: one of the two.
+#[derive(Clone, Debug)]
+pub enum Norm {
+    /// By mean and variance.
+    Layer(LayerNorm),
+    /// By the root of the mean square.
+    Rms(RmsNorm),
+}
+
+impl Norm {
+    /// `[.., d_model]` → `[.., d_model]`
+    ///
+    /// # Panics
+    /// If the last axis is not d_model.
+    #[track_caller]
+    pub fn forward(&self, x: &Var) -> Var {
+        match self {
+            Norm::Layer(norm) => norm.forward(x),
+            Norm::Rms(norm) => norm.forward(x),
+        }
+    }
+}
+
+impl Module for Norm {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        match self {
+            Norm::Layer(norm) => norm.collect(path, found),
+            Norm::Rms(norm) => norm.collect(path, found),
+        }
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        match self {
+            Norm::Layer(norm) => norm.collect_mut(path, found),
+            Norm::Rms(norm) => norm.collect_mut(path, found),
+        }
+    }
+}
+
+impl From<LayerNorm> for Norm {
+    fn from(norm: LayerNorm) -> Norm {
+        Norm::Layer(norm)
+    }
+}
+
+impl From<RmsNorm> for Norm {
+    fn from(norm: RmsNorm) -> Norm {
+        Norm::Rms(norm)
     }
 }

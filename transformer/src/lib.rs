@@ -2,35 +2,60 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`module`] | named parameters: what makes a struct of layers a model |
-//! | [`Linear`], [`Embedding`], [`LayerNorm`], [`FeedForward`] | layers |
-//! | [`attention`] | scaled dot-product and multi-head attention |
-//! | [`Block`] | the Transformer block |
-//! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
+//! | [`mod@module`] | named parameters: what makes a struct of layers a model |
+//! | [`state`], [`Summary`] | parameters in and out of a file, and counted by module |
+//! | [`init`] | named distributions of initial weights |
+//! | [`Linear`], [`Embedding`], [`LayerNorm`], [`RmsNorm`], [`FeedForward`] | layers |
+//! | [`attention`] | scaled dot-product and multi-head attention, to oneself or to an encoder |
+//! | [`positions`] | sinusoidal, rotary, relative, linear |
+//! | [`block`], [`Stack`] | blocks, and encoders and decoders made of them |
+//! | [`Pass`] | what one pass through a stack knows: masks, cache, what to note |
 //! | [`cache`] | keys and values of earlier positions |
+//! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
+//! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
+//! | [`masked_language_model`] | an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding and sampling |
 //! | [`checkpoint`] | folders in Hugging Face's layout, in and out |
-//! | [`Tokenizer`] | text to token ids and back |
+//! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
 
+mod activation;
 pub mod attention;
-mod block;
+pub mod block;
 pub mod cache;
 pub mod checkpoint;
+pub mod encoder_decoder;
 mod error;
 mod feed_forward;
 pub mod generate;
 pub mod gpt2;
+pub mod init;
 mod layers;
+pub mod masked_language_model;
 pub mod module;
+mod padded;
+mod pass;
+pub mod positions;
+mod sizes;
+mod stack;
+pub mod state;
+mod summary;
 mod tokenizer;
 
+pub use activation::Activation;
 pub use attention::{MultiHeadAttention, scaled_dot_product_attention};
-pub use block::Block;
+pub use block::{Block, DecoderBlock, NormPlacement};
 pub use cache::Cache;
+pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};
 pub use error::Error;
 pub use feed_forward::FeedForward;
 pub use generate::Generation;
 pub use gpt2::{Gpt2, Gpt2Config};
-pub use layers::{Embedding, LayerNorm, Linear};
+pub use init::Init;
+pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
+pub use masked_language_model::{MaskedLanguageModel, MaskedLanguageModelConfig};
 pub use module::Module;
+pub use padded::Padded;
+pub use pass::{Memory, Pass, Trace};
+pub use stack::{Decoder, Encoder, Stack};
+pub use summary::{Summary, SummaryRow};
 pub use tokenizer::{END_OF_TEXT, Tokenizer};

@@ -9,7 +9,7 @@ pub use autograd::Parameter;
 /// ```
 /// use autograd::{Parameter, Var};
 /// use tensor::Tensor;
-/// use transformer::{Linear, Module, parameters_of};
+/// use transformer::{Init, Linear, Module, parameters_of};
 /// struct Twice {
 ///     inner: Linear,
 ///     scale: Parameter,
@@ -21,7 +21,7 @@ pub use autograd::Parameter;
 ///     }
 /// }
 /// let twice = Twice {
-///     inner: Linear::new(&mut tensor::Rng::seeded(1), 4, 4, 0.02),
+///     inner: Linear::new(&mut tensor::Rng::seeded(1), 4, 4, Init::Normal(0.02)),
 ///     scale: Parameter::new(Tensor::ones(&[4])),
 /// };
 /// let names: Vec<String> = twice.parameters().into_iter().map(|(name, _)| name).collect();
@@ -48,34 +48,66 @@ pub trait Module {
         found
     }
 
+    /// Freezes the parameters whose names `choose` picks, or thaws the others: a frozen parameter
+    /// gets no gradient, and no optimizer changes it.
+    ///
+    /// ```
+    /// use transformer::{Init, Linear, Module};
+    /// let mut layer = Linear::new(&mut tensor::Rng::seeded(1), 2, 3, Init::XavierUniform);
+    /// layer.freeze(|name| name == "weight");
+    /// assert_eq!(layer.trainable_count(), 3);
+    /// ```
+    fn freeze(&mut self, choose: impl Fn(&str) -> bool)
+    where
+        Self: Sized,
+    {
+        for (name, parameter) in self.parameters_mut() {
+            if choose(&name) { parameter.freeze() } else { parameter.unfreeze() }
+        }
+    }
+
+    /// How many numbers the parameters hold that are not frozen.
+    fn trainable_count(&self) -> usize {
+        let trainable = |parameter: &&Parameter| parameter.is_trainable();
+        let parameters = self.parameters().into_iter().map(|(_, parameter)| parameter);
+        parameters.filter(trainable).map(|parameter| parameter.value().len()).sum()
+    }
+
     /// How many numbers all parameters hold.
     fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|(_, parameter)| parameter.value().len()).sum()
     }
 }
 
-/// Implements [`Module`] for a struct by listing its fields that hold parameters.
+/// Implements [`Module`] for a struct by listing its fields that hold parameters. A field behind
+/// `..` gives its parameters under the names they would have in the struct itself.
 #[macro_export]
 macro_rules! parameters_of {
-    ($type:ty { $($field:ident),* $(,)? }) => {
+    ($type:ty { $($(..$flat:ident)? $($field:ident)?),* }) => {
         impl $crate::Module for $type {
             fn collect<'a>(
                 &'a self,
                 path: &str,
                 found: &mut Vec<(String, &'a $crate::module::Parameter)>,
             ) {
-                $($crate::Module::collect(
-                    &self.$field, &$crate::module::join(path, stringify!($field)), found,
-                );)*
+                $(
+                    $($crate::Module::collect(&self.$flat, path, found);)?
+                    $($crate::Module::collect(
+                        &self.$field, &$crate::module::join(path, stringify!($field)), found,
+                    );)?
+                )*
             }
             fn collect_mut<'a>(
                 &'a mut self,
                 path: &str,
                 found: &mut Vec<(String, &'a mut $crate::module::Parameter)>,
             ) {
-                $($crate::Module::collect_mut(
-                    &mut self.$field, &$crate::module::join(path, stringify!($field)), found,
-                );)*
+                $(
+                    $($crate::Module::collect_mut(&mut self.$flat, path, found);)?
+                    $($crate::Module::collect_mut(
+                        &mut self.$field, &$crate::module::join(path, stringify!($field)), found,
+                    );)?
+                )*
             }
         }
     };

@@ -182,7 +182,7 @@ impl Gpt2 {
         );
         let (padded, mut is_token) = pad_left(&rows, width);
         let mut tokens = Tokens::batch(&padded, self.config.vocab_size)?;
-        let mut cache = Cache::new(self.blocks.len(), rows.len(), width + steps);
+        let mut cache = Cache::new(self.stack.blocks.len(), rows.len(), width + steps);
         let mut samplers: Vec<Sampler> = (0..rows.len())
             .map(|row| Sampler::new(settings, Rng::derived(settings.seed, &[row as u64])))
             .collect();

@@ -1,0 +1,217 @@
+//! GPT-2: a stack of blocks between an embedding and its transpose. Radford et al. 2019.
+
+mod config;
+mod names;
+
+pub use config::Gpt2Config;
+pub use names::hugging_face_name;
+
+use crate::block::{NormPlacement, Residual};
+use crate::{
+    Activation, Block, Cache, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, Module,
+    MultiHeadAttention, Pass, Trace, parameters_of,
+};
+use autograd::{Mask, Var, no_grad};
+use tensor::{Float, Rng, Tokens};
+
+/// A GPT-2 language model.
+///
+/// ```
+/// use tensor::{Rng, Tokens};
+/// use transformer::{Gpt2, Gpt2Config};
+/// let config =
+///     Gpt2Config { vocab_size: 11, d_model: 8, n_layers: 1, n_heads: 2, ..Gpt2Config::default() };
+/// let model = Gpt2::new(config, &mut Rng::seeded(1)).unwrap();
+/// let tokens = Tokens::batch(&[[1, 2, 3]], 11).unwrap();
+/// assert_eq!(model.forward(&tokens).shape(), [1, 3, 11]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gpt2 {
+    /// Its sizes.
+    pub config: Gpt2Config,
+    /// A row for each token; its transpose is the output layer.
+    pub token_embedding: Embedding,
+    /// A row for each position.
+    pub position_embedding: Embedding,
+    /// The blocks and the normalization after the last.
+    pub stack: Encoder,
+}
+parameters_of!(Gpt2 { token_embedding, position_embedding, ..stack });
+
+impl Gpt2 {
+    /// Random weights: normal with deviation 0.02 (`initializer_range`), those that write to the
+    /// residual stream divided by √(2 · n_layers) (section 2.3 of the paper); biases zero.
+    ///
+    /// # Errors
+    /// If the sizes do not make a model.
+    pub fn new(config: Gpt2Config, rng: &mut Rng) -> Result<Gpt2, Error> {
+        config.check()?;
+        let (d_model, (init, _)) = (config.d_model, Gpt2::inits(&config));
+        Ok(Gpt2 {
+            token_embedding: Embedding::new(rng, config.vocab_size, d_model, init),
+            position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init),
+            stack: Encoder {
+                blocks: (0..config.n_layers).map(|_| Gpt2::new_block(&config, rng)).collect(),
+                final_norm: Some(LayerNorm::new(d_model, config.eps).into()),
+            },
+            config,
+        })
+    }
+
+    fn new_block(config: &Gpt2Config, rng: &mut Rng) -> Block {
+        let d_model = config.d_model;
+        let (init, residual_init) = Gpt2::inits(config);
+        let heads = (d_model, config.n_heads);
+        let sizes = (d_model, config.d_ff.unwrap_or(4 * d_model));
+        let attention = MultiHeadAttention::joined(rng, heads, init, residual_init);
+        Block {
+            norm_1: LayerNorm::new(d_model, config.eps).into(),
+            attention: MultiHeadAttention { dropout: config.attention_dropout, ..attention },
+            norm_2: LayerNorm::new(d_model, config.eps).into(),
+            feed_forward: FeedForward::new(rng, sizes, Activation::GeluTanh, init, residual_init),
+            residual: Residual { placement: NormPlacement::Pre, dropout: config.dropout },
+        }
+    }
+
+    /// Of most weights, and of those that write to the residual stream.
+    fn inits(config: &Gpt2Config) -> (Init, Init) {
+        match config.initializer_range {
+            0.0 => (Init::Zeros, Init::Zeros),
+            std => {
+                let residual = std / (2.0 * config.n_layers as Float).sqrt();
+                (Init::Normal(std), Init::Normal(residual))
+            }
+        }
+    }
+
+    /// Sets all three dropout probabilities.
+    ///
+    /// # Errors
+    /// If `p` is not in [0, 1).
+    pub fn set_dropout(&mut self, p: Float) -> Result<(), Error> {
+        let config = self.config.clone().with_dropout(p);
+        config.check()?;
+        for block in &mut self.stack.blocks {
+            block.residual.dropout = p;
+            block.attention.dropout = p;
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// The scores of the next token at each position:
+    /// `[batch_size, seq_len]` → `[batch_size, seq_len, vocab_size]`
+    ///
+    /// # Panics
+    /// If the sequences are longer than the context, or of another vocabulary.
+    #[track_caller]
+    pub fn forward(&self, tokens: &Tokens) -> Var {
+        self.logits(&self.hidden(tokens))
+    }
+
+    /// The output of the last normalization:
+    /// `[batch_size, seq_len]` → `[batch_size, seq_len, d_model]`
+    ///
+    /// # Panics
+    /// As [`Gpt2::forward`].
+    #[track_caller]
+    pub fn hidden(&self, tokens: &Tokens) -> Var {
+        let seq_len = Gpt2::seq_len(tokens);
+        let positions = self.positions((0..seq_len as u32).collect(), &[seq_len]);
+        self.run(tokens, &positions, Pass::causal())
+    }
+
+    /// [`Gpt2::forward`] with hidden states and attention weights.
+    ///
+    /// # Panics
+    /// As [`Gpt2::forward`].
+    #[track_caller]
+    pub fn forward_traced(&self, tokens: &Tokens) -> (Var, Trace) {
+        let seq_len = Gpt2::seq_len(tokens);
+        let positions = self.positions((0..seq_len as u32).collect(), &[seq_len]);
+        let mut trace = Trace::default();
+        let pass = Pass { trace: Some(&mut trace), ..Pass::causal() };
+        let logits = self.logits(&self.run(tokens, &positions, pass));
+        (logits, trace)
+    }
+
+    /// The scores of each token from hidden states: `[.., d_model]` → `[.., vocab_size]`
+    pub fn logits(&self, hidden: &Var) -> Var {
+        self.token_embedding.logits(hidden)
+    }
+
+    /// As [`Gpt2::hidden`] for positions that follow those in the cache, which they join.
+    /// `is_token` tells padding (to the left) from tokens, row by row. Nothing is recorded: a cache
+    /// has no gradient.
+    ///
+    /// # Panics
+    /// As [`Gpt2::forward`], or if `is_token` is not of the tokens' shape.
+    #[track_caller]
+    pub fn hidden_cached(&self, tokens: &Tokens, is_token: &[bool], cache: &mut Cache) -> Var {
+        Gpt2::seq_len(tokens);
+        assert_eq!(is_token.len(), tokens.ids().len(), "is_token: one for each token");
+        let positions = self.positions(cache.advance(is_token), tokens.shape());
+        let mask = Mask::causal();
+        let mask = match cache.is_token.iter().flatten().all(|&is_token| is_token) {
+            true => mask,
+            false => mask.with_padding(cache.is_token.concat()),
+        };
+        no_grad(|| {
+            self.run(tokens, &positions, Pass { mask, cache: Some(cache), ..Pass::default() })
+        })
+    }
+
+    #[track_caller]
+    fn positions(&self, positions: Vec<u32>, shape: &[usize]) -> Tokens {
+        match Tokens::new(positions, self.config.max_seq_len) {
+            Ok(positions) => positions.reshape(shape),
+            Err(_) => tensor::shape::wrong(
+                "gpt2",
+                &format!("the context holds {} positions", self.config.max_seq_len),
+                &[shape],
+                "cut the sequence",
+            ),
+        }
+    }
+
+    #[track_caller]
+    fn seq_len(tokens: &Tokens) -> usize {
+        match tokens.shape() {
+            [_, seq_len] => *seq_len,
+            shape => {
+                tensor::shape::wrong("gpt2", "tokens are not [batch_size, seq_len]", &[shape], "")
+            }
+        }
+    }
+
+    #[track_caller]
+    fn run(&self, tokens: &Tokens, positions: &Tokens, mut pass: Pass<'_>) -> Var {
+        let x = self.token_embedding.forward(tokens) + self.position_embedding.forward(positions);
+        self.stack.forward(&x.dropout(self.config.embedding_dropout), &mut pass)
+    }
+
+    /// Hugging Face's names of the parameters, in the order of [`Module::parameters`].
+    pub fn hugging_face_names(&self) -> Vec<String> {
+        self.parameters().into_iter().map(|(name, _)| hugging_face_name(&name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "gpt2: the context holds 4 positions: [5]; cut the sequence")]
+    fn a_sequence_longer_than_the_context_is_a_bug() {
+        let config = Gpt2Config {
+            vocab_size: 5,
+            max_seq_len: 4,
+            d_model: 4,
+            n_layers: 1,
+            n_heads: 1,
+            ..Gpt2Config::default()
+        };
+        let model = Gpt2::new(config, &mut Rng::seeded(1)).unwrap();
+        model.forward(&Tokens::batch(&[[0; 5]], 5).unwrap());
+    }
+}

@@ -1,0 +1,160 @@
+//! An encoder that reads in both directions and fills in masked tokens. Devlin et al. 2019.
+
+use crate::block::Residual;
+use crate::{
+    Activation, Block, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention,
+    NormPlacement, Padded, Pass, Trace, parameters_of, sizes,
+};
+use autograd::{Parameter, Var};
+use serde::{Deserialize, Serialize};
+use tensor::{Float, Rng, Tensor, Tokens};
+
+/// The sizes of a masked language model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaskedLanguageModelConfig {
+    /// Tokens of the vocabulary.
+    pub vocab_size: usize,
+    /// The longest sequence, in tokens.
+    pub max_seq_len: usize,
+    /// The width of the residual stream.
+    pub d_model: usize,
+    /// The number of blocks.
+    pub n_layers: usize,
+    /// Attention heads of each block.
+    pub n_heads: usize,
+    /// The width inside the feed-forward networks.
+    pub d_ff: usize,
+    /// Dropout of the embeddings, and of what is added to the residual stream.
+    pub dropout: Float,
+    /// ε of the layer normalizations.
+    pub eps: Float,
+}
+
+impl Default for MaskedLanguageModelConfig {
+    /// BERT's base model (section 3).
+    fn default() -> MaskedLanguageModelConfig {
+        MaskedLanguageModelConfig {
+            vocab_size: 30522,
+            max_seq_len: 512,
+            d_model: 768,
+            n_layers: 12,
+            n_heads: 12,
+            d_ff: 3072,
+            dropout: 0.1,
+            eps: 1e-12,
+        }
+    }
+}
+
+/// An encoder with learned positions; its embedding, transposed, gives the scores of each token.
+///
+/// Departs from BERT in that it normalizes before each part (T1), which trains without a warm-up,
+/// and has neither segments nor a layer between encoder and scores.
+///
+/// ```
+/// use transformer::{MaskedLanguageModel, MaskedLanguageModelConfig, Padded};
+/// let sizes = MaskedLanguageModelConfig { vocab_size: 11, n_layers: 1, ..Default::default() };
+/// let model = MaskedLanguageModel::new(sizes, &mut tensor::Rng::seeded(1)).unwrap();
+/// let text = Padded::right(&[vec![5, 1, 7]], 11).unwrap();
+/// assert_eq!(model.forward(&text).shape(), [1, 3, 11]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct MaskedLanguageModel {
+    /// Its sizes.
+    pub config: MaskedLanguageModelConfig,
+    /// A row for each token; its transpose is the output layer.
+    pub token_embedding: Embedding,
+    /// A row for each position.
+    pub position_embedding: Embedding,
+    /// The blocks and the normalization after the last.
+    pub encoder: Encoder,
+    /// Added to the scores, `[vocab_size]`.
+    pub output_bias: Parameter,
+}
+parameters_of!(MaskedLanguageModel { token_embedding, position_embedding, encoder, output_bias });
+
+impl MaskedLanguageModel {
+    /// Random weights: normal with deviation 0.02, as BERT's; biases zero.
+    ///
+    /// # Errors
+    /// If a size is 0, the heads do not divide the width, or the dropout is not in [0, 1).
+    pub fn new(
+        config: MaskedLanguageModelConfig,
+        rng: &mut Rng,
+    ) -> Result<MaskedLanguageModel, Error> {
+        check(&config)?;
+        let (d_model, init) = (config.d_model, Init::Normal(0.02));
+        Ok(MaskedLanguageModel {
+            token_embedding: Embedding::new(rng, config.vocab_size, d_model, init),
+            position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init),
+            encoder: Encoder {
+                blocks: (0..config.n_layers).map(|_| block(&config, rng)).collect(),
+                final_norm: Some(LayerNorm::new(d_model, config.eps).into()),
+            },
+            output_bias: Parameter::new(Tensor::zeros(&[config.vocab_size])),
+            config,
+        })
+    }
+
+    /// The scores of each token at each position:
+    /// `[batch_size, seq_len]` → `[batch_size, seq_len, vocab_size]`
+    ///
+    /// # Panics
+    /// If the sequences are longer than the context, or of another vocabulary.
+    #[track_caller]
+    pub fn forward(&self, text: &Padded) -> Var {
+        self.logits(&self.hidden(text, None))
+    }
+
+    /// The encoder's output, `[batch_size, seq_len, d_model]`; what the blocks saw is noted in
+    /// `trace`.
+    ///
+    /// # Panics
+    /// As [`MaskedLanguageModel::forward`].
+    #[track_caller]
+    pub fn hidden(&self, text: &Padded, trace: Option<&mut Trace>) -> Var {
+        let seq_len = text.tokens.shape()[1];
+        let limit = self.config.max_seq_len;
+        let positions = Tokens::new((0..seq_len as u32).collect::<Vec<_>>(), limit);
+        let positions = positions.unwrap_or_else(|_| {
+            let rule = format!("the context holds {limit} positions");
+            let shape = text.tokens.shape();
+            tensor::shape::wrong("masked_language_model", &rule, &[shape], "cut the sequence")
+        });
+        let tokens = self.token_embedding.forward(&text.tokens);
+        let x = tokens + self.position_embedding.forward(&positions);
+        let mut pass = Pass { mask: text.mask(), trace, ..Pass::default() };
+        self.encoder.forward(&x.dropout(self.config.dropout), &mut pass)
+    }
+
+    /// The scores of each token from hidden states: `[.., d_model]` → `[.., vocab_size]`
+    #[track_caller]
+    pub fn logits(&self, hidden: &Var) -> Var {
+        self.token_embedding.logits(hidden) + &*self.output_bias
+    }
+}
+
+fn check(config: &MaskedLanguageModelConfig) -> Result<(), Error> {
+    let named = [
+        ("vocab_size", config.vocab_size),
+        ("max_seq_len", config.max_seq_len),
+        ("d_model", config.d_model),
+        ("n_layers", config.n_layers),
+        ("n_heads", config.n_heads),
+        ("d_ff", config.d_ff),
+    ];
+    sizes::check(&named, (config.d_model, config.n_heads), &[config.dropout])
+}
+
+fn block(config: &MaskedLanguageModelConfig, rng: &mut Rng) -> Block {
+    let (d_model, init) = (config.d_model, Init::Normal(0.02));
+    let sizes = (d_model, config.d_ff);
+    Block {
+        norm_1: LayerNorm::new(d_model, config.eps).into(),
+        attention: MultiHeadAttention::apart(rng, (d_model, config.n_heads), init, init),
+        norm_2: LayerNorm::new(d_model, config.eps).into(),
+        feed_forward: FeedForward::new(rng, sizes, Activation::Gelu, init, init),
+        residual: Residual { placement: NormPlacement::Pre, dropout: config.dropout },
+    }
+}

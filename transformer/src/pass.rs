@@ -1,0 +1,73 @@
+//! What one pass through a stack of blocks knows besides its input.
+
+use crate::cache::{Cache, LayerCache};
+use crate::positions::Rotation;
+use autograd::{Mask, Var};
+
+/// What the blocks of a stack are told: masks, positions, the encoder's output, the cache; and where
+/// to note what they saw, if someone asked.
+///
+/// ```
+/// use transformer::Pass;
+/// let pass = Pass { mask: autograd::Mask::causal(), ..Pass::default() };
+/// assert!(pass.cache.is_none());
+/// ```
+#[derive(Default)]
+pub struct Pass<'a> {
+    /// Which positions each position may attend to.
+    pub mask: Mask,
+    /// Added to the scores of self-attention; broadcast to
+    /// `[batch_size, n_heads, n_queries, n_keys]`.
+    pub bias: Option<Var>,
+    /// The rotation of queries and keys at their positions.
+    pub rotation: Option<Rotation>,
+    /// What cross-attention reads.
+    pub memory: Option<&'a Memory>,
+    /// Keys and values of earlier positions, which those of this pass join.
+    pub cache: Option<&'a mut Cache>,
+    /// Where hidden states and attention weights are noted.
+    pub trace: Option<&'a mut Trace>,
+    /// The block that is being computed, from 0.
+    pub layer: usize,
+}
+
+impl Pass<'_> {
+    /// A pass in which each position sees itself and those before it.
+    pub fn causal() -> Self {
+        Pass { mask: Mask::causal(), ..Pass::default() }
+    }
+
+    /// The cache of the block that is being computed.
+    pub fn layer_cache(&mut self) -> Option<&mut LayerCache> {
+        let layer = self.layer;
+        self.cache.as_mut().map(|cache| &mut cache.layers[layer])
+    }
+
+    /// Notes something in the trace, if there is one.
+    pub fn note(&mut self, note: impl FnOnce(&mut Trace)) {
+        if let Some(trace) = &mut self.trace {
+            note(trace);
+        }
+    }
+}
+
+/// An encoder's output, as a decoder reads it.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// `[batch_size, n_keys, d_model]`
+    pub states: Var,
+    /// Which of them are real tokens.
+    pub mask: Mask,
+}
+
+/// Hidden states and attention weights of one pass.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// The input of each block, and last the output of the stack: `[batch_size, seq_len, d_model]`
+    /// each.
+    pub hidden_states: Vec<Var>,
+    /// The weights of each block's self-attention: `[batch_size, n_heads, n_queries, n_keys]` each.
+    pub attention_weights: Vec<Var>,
+    /// The same of each block's cross-attention.
+    pub cross_attention_weights: Vec<Var>,
+}
