@@ -10,6 +10,7 @@
 //! | [`settings`] | what fixes a run, and the order of its rows |
 //! | [`training`] | the training loop |
 //! | [`progress`] | a progress bar with loss, speed and time left |
+//! | [`masking`] | what a masked language model must fill in |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
 //! | [`baselines`] | what must be beaten |
 //! | [`evaluation`] | a model measured on a task |
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod masking;
 pub mod metrics;
 pub mod optimizer;
 mod peak_memory;

@@ -1,0 +1,186 @@
+//! Course 4: an encoder reads in both directions and fills in masked words.
+//!
+//! `cargo run --release --example 04_masked_language_model`
+
+use autograd::{cross_entropy, no_grad};
+use clap::Parser;
+use examples::catalogue::{self, Split};
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Instant;
+use tensor::{Rng, Targets};
+use train::masking::Masking;
+use train::optimizer::{AdamW, Optimizer, Schedule};
+use transformer::{MaskedLanguageModel, MaskedLanguageModelConfig, Padded};
+
+/// A masked language model of product descriptions, trained from scratch.
+#[derive(Parser)]
+struct Arguments {
+    /// Training steps
+    #[arg(long, default_value_t = 1000)]
+    steps: usize,
+    /// Fixes everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Special tokens, before the words.
+const MASK: u32 = 0;
+const UNKNOWN: u32 = 1;
+const FIRST_WORD: u32 = 2;
+
+/// A text as words and signs, in lower case.
+fn split(text: &str) -> Vec<String> {
+    let spaced: String = text
+        .to_lowercase()
+        .chars()
+        .flat_map(|c| if ".,:;!?()".contains(c) { vec![' ', c, ' '] } else { vec![c] })
+        .collect();
+    spaced.split_whitespace().map(str::to_string).collect()
+}
+
+/// The words that occur at least twice, and their ids.
+struct Words {
+    words: Vec<String>,
+    ids: HashMap<String, u32>,
+}
+
+impl Words {
+    fn of(texts: &[Vec<String>]) -> Words {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        texts.iter().flatten().for_each(|word| *counts.entry(word).or_default() += 1);
+        let mut words: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| **count > 1)
+            .map(|(word, _)| word.to_string())
+            .collect();
+        words.sort();
+        let ids = words.iter().zip(FIRST_WORD..).map(|(word, id)| (word.clone(), id)).collect();
+        Words { words, ids }
+    }
+
+    fn encode(&self, text: &[String]) -> Vec<u32> {
+        let id = |word: &String| match word.as_str() {
+            "[mask]" => MASK,
+            word => self.ids.get(word).copied().unwrap_or(UNKNOWN),
+        };
+        text.iter().map(id).collect()
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.words.len() + FIRST_WORD as usize
+    }
+
+    fn word(&self, id: u32) -> &str {
+        match id {
+            MASK => "[mask]",
+            UNKNOWN => "(unknown)",
+            id => &self.words[(id - FIRST_WORD) as usize],
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { steps, seed } = Arguments::parse();
+    let products = catalogue::parse_lines(catalogue::EMBEDDED)?;
+    let of = |part| {
+        let products = products.iter().filter(move |product| product.split == part);
+        products.map(|product| split(&product.description)).collect::<Vec<_>>()
+    };
+    let (training, held_out) = (of(Split::Train), of(Split::Test));
+    let words = Words::of(&training);
+    let training: Vec<Vec<u32>> = training.iter().map(|text| words.encode(text)).collect();
+    let held_out: Vec<Vec<u32>> = held_out.iter().map(|text| words.encode(text)).collect();
+
+    let longest = training.iter().chain(&held_out).map(Vec::len).max().unwrap_or(1);
+    let config = MaskedLanguageModelConfig {
+        vocab_size: words.vocab_size(),
+        max_seq_len: longest,
+        d_model: 128,
+        n_layers: 3,
+        n_heads: 4,
+        d_ff: 512,
+        dropout: 0.0,
+        eps: 1e-5,
+    };
+    let mut model = MaskedLanguageModel::new(config, &mut Rng::derived(seed, &[0]))?;
+    println!("{} descriptions, {} words", training.len(), words.words.len());
+
+    let masking = Masking {
+        share: 0.15,
+        mask_token: MASK,
+        first_word: FIRST_WORD,
+        vocab_size: words.vocab_size(),
+    };
+    let mut rng = Rng::derived(seed, &[1]);
+    let mut optimizer = AdamW::new(0.01);
+    let start = Instant::now();
+    for step in 1..=steps {
+        let rows: Vec<&Vec<u32>> = (0..16).map(|_| &training[rng.below(training.len())]).collect();
+        let (given, targets) = masking.apply(&rows, &mut rng)?;
+        let loss = cross_entropy(&model.forward(&given), &targets);
+        let lr = 1e-3 * Schedule::Linear.factor(step, steps, 50.min(steps / 4));
+        optimizer.step(&mut model, &loss.backward()?, lr)?;
+        if step % (steps / 10).max(1) == 0 {
+            let seconds = start.elapsed().as_secs_f64();
+            println!("step {step:5}  loss {:.4}  {seconds:5.1} s", loss.item());
+        }
+    }
+
+    let found = accuracy(&model, &masking, &held_out)?;
+    println!("\nhidden words found in unseen descriptions: {:.1} %", 100.0 * found);
+    println!(
+        "the most frequent word instead:             {:.1} %\n",
+        100.0 * most_frequent(&training)
+    );
+    for text in [
+        "The [MASK] is made of virgin wool and costs 370 euros.",
+        "A tent for two [MASK], light enough to carry.",
+        "These shoes are made of [MASK] and come in black.",
+    ] {
+        fill_in(&model, &words, text)?;
+    }
+    Ok(())
+}
+
+/// The share of hidden words of unseen texts that the model finds, each hidden by the mask token.
+fn accuracy(
+    model: &MaskedLanguageModel,
+    masking: &Masking,
+    texts: &[Vec<u32>],
+) -> Result<f64, Box<dyn Error>> {
+    let (mut found, mut asked) = (0, 0);
+    let mut rng = Rng::seeded(1);
+    for rows in texts.chunks(32) {
+        let (given, targets) = masking.apply(rows, &mut rng)?;
+        let best = no_grad(|| model.forward(&given)).value().argmax(-1, false);
+        let pairs = targets.ids().iter().zip(best.positions());
+        for (&target, &best) in pairs.filter(|(target, _)| **target != Targets::IGNORED) {
+            asked += 1;
+            found += usize::from(best == target as usize);
+        }
+    }
+    Ok(f64::from(found as u32) / f64::from(asked.max(1)))
+}
+
+/// The share of the most frequent word among all.
+fn most_frequent(texts: &[Vec<u32>]) -> f64 {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    texts.iter().flatten().for_each(|&id| *counts.entry(id).or_default() += 1);
+    let all: usize = counts.values().sum();
+    counts.values().max().map_or(0.0, |&most| most as f64 / all as f64)
+}
+
+/// Prints the three most probable words for the mask.
+fn fill_in(model: &MaskedLanguageModel, words: &Words, text: &str) -> Result<(), Box<dyn Error>> {
+    let ids = words.encode(&split(text));
+    let place = ids.iter().position(|&id| id == MASK).ok_or("no [MASK] in the text")?;
+    let given = Padded::right(&[ids], words.vocab_size())?;
+    let probabilities = no_grad(|| model.forward(&given).softmax(-1)); // [1, seq_len, vocab_size]
+    let (best, ids) = probabilities.value().narrow(1, place, 1).top_k(3, -1);
+    println!("{text}");
+    for (&id, p) in ids.positions().iter().zip(best.to_vec()) {
+        println!("  {:5.1} %  {}", 100.0 * p, words.word(id as u32));
+    }
+    Ok(())
+}
