@@ -16,18 +16,28 @@
 //! |---|---|
 //! | [`Var`], [`Parameter`] | a value and the node that made it |
 //! | [`Gradients`] | walking back, and what came of it |
+//! | [`checkpoint()`] | computing again instead of keeping |
+//! | [`detect_anomaly`] | where the first NaN came from |
 //! | [`ops`] | one file an operation: equation, forward, backward, tests |
 //! | [`scope`] | `no_grad`, and the randomness of dropout |
 //! | [`gradcheck`] | derivatives against finite differences, for one's own operations too |
 
+mod anomaly;
 mod backward;
+mod checkpoint;
 pub mod gradcheck;
+mod gradient;
+mod graph;
+mod hook;
 pub mod ops;
 mod parameter;
 pub mod scope;
 mod var;
 
-pub use backward::{Error, Gradient, Gradients};
+pub use anomaly::{Anomaly, Pass, detect_anomaly};
+pub use backward::{Error, Gradients};
+pub use checkpoint::checkpoint;
+pub use gradient::Gradient;
 pub use ops::cross_entropy::{
     cross_entropy, cross_entropy_smoothed, cross_entropy_smoothed_sum, cross_entropy_sum,
 };

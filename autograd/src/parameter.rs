@@ -1,7 +1,7 @@
 //! A value that training changes.
 
 use crate::Var;
-use crate::backward::Node;
+use crate::graph::Node;
 use std::ops::Deref;
 use std::sync::Arc;
 use tensor::Tensor;
@@ -30,6 +30,7 @@ pub struct Parameter {
 
 impl Parameter {
     /// A parameter that starts with `value`.
+    #[track_caller]
     pub fn new(value: Tensor) -> Parameter {
         let leaf = Arc::new(Node::leaf(value.shape()));
         Parameter { var: Var::with_node(value, leaf.clone()), leaf, unused: false }

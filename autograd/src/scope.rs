@@ -17,19 +17,28 @@ thread_local! {
 /// assert!(no_grad(|| x.sum()).backward().is_err());
 /// ```
 pub fn no_grad<T>(compute: impl FnOnce() -> T) -> T {
+    with_recording(false, compute)
+}
+
+/// Whether operations are recorded on this thread just now.
+pub fn is_recording() -> bool {
+    RECORDING.get()
+}
+
+/// Runs `compute` with recording, also inside of [`no_grad`]: a backward that computes values again.
+pub(crate) fn recording<T>(compute: impl FnOnce() -> T) -> T {
+    with_recording(true, compute)
+}
+
+fn with_recording<T>(is_recording: bool, compute: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             RECORDING.set(self.0);
         }
     }
-    let _restore = Restore(RECORDING.replace(false));
+    let _restore = Restore(RECORDING.replace(is_recording));
     compute()
-}
-
-/// Whether operations are recorded on this thread just now.
-pub fn is_recording() -> bool {
-    RECORDING.get()
 }
 
 /// Runs `compute` with dropout switched on, its randomness fixed by `rng`.
@@ -38,14 +47,24 @@ pub fn is_recording() -> bool {
 /// training step that seeds it from (seed, step) draws the same masks when it is repeated after a
 /// crash.
 pub fn with_dropout<T>(rng: Rng, compute: impl FnOnce() -> T) -> T {
+    with_dropout_state(Some(rng), compute)
+}
+
+/// Runs `compute` with the generator of an earlier [`dropout_state`], or without dropout.
+pub(crate) fn with_dropout_state<T>(rng: Option<Rng>, compute: impl FnOnce() -> T) -> T {
     struct Restore(Option<Rng>);
     impl Drop for Restore {
         fn drop(&mut self) {
             DROPOUT.replace(self.0.take());
         }
     }
-    let _restore = Restore(DROPOUT.replace(Some(rng)));
+    let _restore = Restore(DROPOUT.replace(rng));
     compute()
+}
+
+/// The generator of the enclosing [`with_dropout`] as it is now.
+pub(crate) fn dropout_state() -> Option<Rng> {
+    DROPOUT.with_borrow(Option::clone)
 }
 
 /// Calls `draw` with the generator of the enclosing [`with_dropout`], if there is one.

@@ -1,7 +1,7 @@
 //! A value that remembers how it was computed.
 
-use crate::backward::{Backward, Gradient, Node, Recorded};
-use crate::scope;
+use crate::graph::{Backward, Node, Recorded};
+use crate::{Gradient, anomaly, scope};
 use std::sync::Arc;
 use tensor::{Float, Tensor};
 
@@ -22,6 +22,7 @@ impl Var {
     }
 
     /// A value whose gradient can be asked for: see [`crate::Gradients::get`].
+    #[track_caller]
     pub fn leaf(value: Tensor) -> Var {
         let node = Node::leaf(value.shape());
         Var::with_node(value, Arc::new(node))
@@ -52,6 +53,7 @@ impl Var {
     ///
     /// # Panics
     /// In backward, if a gradient has another shape than its input.
+    #[track_caller]
     pub fn record<const INPUTS: usize, const SAVED: usize>(
         operation: &'static str,
         inputs: [&Var; INPUTS],
@@ -65,6 +67,7 @@ impl Var {
 
     /// [`Var::record`] for a number of inputs that is known only at run time; `saved_bytes` are
     /// the bytes that `backward` keeps.
+    #[track_caller]
     pub fn record_all(
         operation: &'static str,
         inputs: &[&Var],
@@ -72,12 +75,15 @@ impl Var {
         saved_bytes: usize,
         backward: impl FnOnce(Tensor) -> Vec<Gradient> + Send + 'static,
     ) -> Var {
+        if anomaly::is_looking() {
+            anomaly::look_at_value(operation, inputs, &value);
+        }
         if !scope::is_recording() || !inputs.iter().any(|input| input.needs_gradient()) {
             return Var::constant(value);
         }
         let recorded = Recorded {
             inputs: inputs.iter().map(|input| input.node.clone()).collect(),
-            backward: Box::new(backward) as Backward,
+            backward: Backward::Step(Box::new(backward)),
         };
         let node = Node::operation(operation, value.shape(), saved_bytes, recorded);
         Var { value, node: Some(Arc::new(node)) }

@@ -45,6 +45,7 @@ pub fn gelu_backward(x: &Tensor, mut dy: Tensor) -> Tensor {
 
 impl Var {
     /// GELU in its exact form: see [`gelu`].
+    #[track_caller]
     pub fn gelu(&self) -> Var {
         let y = gelu(self.value());
         Var::record("gelu", [self], y, [self.value().clone()], |dy, [x]| {

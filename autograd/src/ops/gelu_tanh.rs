@@ -70,6 +70,7 @@ simd! {
 
 impl Var {
     /// GELU in its tanh form: see [`gelu_tanh`].
+    #[track_caller]
     pub fn gelu_tanh(&self) -> Var {
         let y = gelu_tanh(self.value());
         Var::record("gelu_tanh", [self], y, [self.value().clone()], |dy, [x]| {

@@ -34,12 +34,26 @@ impl Var {
     /// If the lengths do not add up to the size of the axis.
     #[track_caller]
     pub fn split<const PARTS: usize>(&self, axis: isize, lengths: [usize; PARTS]) -> [Var; PARTS] {
-        assert_eq!(lengths.iter().sum::<usize>(), self.size(axis), "split: lengths of all parts");
+        self.split_all(axis, &lengths).try_into().expect("a part for each length")
+    }
+
+    /// [`Var::split`] into a number of runs that is known only at run time.
+    ///
+    /// # Panics
+    /// If the lengths do not add up to the size of the axis.
+    #[track_caller]
+    pub fn split_all(&self, axis: isize, lengths: &[usize]) -> Vec<Var> {
+        if lengths.iter().sum::<usize>() != self.size(axis) {
+            let rule = format!("the lengths {lengths:?} do not add up to the size of axis {axis}");
+            tensor::shape::wrong("split", &rule, &[self.shape()], "");
+        }
+        let mut parts = Vec::with_capacity(lengths.len());
         let mut start = 0;
-        lengths.map(|len| {
+        for &len in lengths {
+            parts.push(self.narrow(axis, start, len));
             start += len;
-            self.narrow(axis, start - len, len)
-        })
+        }
+        parts
     }
 }
 
@@ -72,5 +86,12 @@ pub(crate) mod tests {
     #[test]
     fn an_extreme_run_of_no_entries() {
         assert_eq!(Var::leaf(Tensor::zeros(&[2, 3])).narrow(1, 3, 0).shape(), [2, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "split: the lengths [1, 1] do not add up to the size of axis -1: \
+                               [2, 3]")]
+    fn the_parts_make_up_the_whole() {
+        Var::leaf(Tensor::zeros(&[2, 3])).split(-1, [1, 1]);
     }
 }

@@ -15,12 +15,14 @@ use std::ops::Neg;
 /// let x = autograd::Var::leaf(tensor::Tensor::new([1.0, 2.0], &[2]));
 /// assert_eq!((-&x).value().to_vec(), [-1.0, -2.0]);
 /// ```
+#[track_caller]
 pub fn neg(x: &Var) -> Var {
     Var::record("neg", [x], -x.value(), [], |dy, []| [(-&dy).into()])
 }
 
 impl Neg for &Var {
     type Output = Var;
+    #[track_caller]
     fn neg(self) -> Var {
         neg(self)
     }

@@ -32,6 +32,7 @@ pub fn relu_backward(y: &Tensor, mut dy: Tensor) -> Tensor {
 
 impl Var {
     /// The rectifier of each number: see [`relu`].
+    #[track_caller]
     pub fn relu(&self) -> Var {
         let y = relu(self.value());
         Var::record("relu", [self], y.clone(), [y], |dy, [y]| [relu_backward(&y, dy).into()])

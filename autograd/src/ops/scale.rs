@@ -17,6 +17,7 @@ use tensor::Float;
 /// let x = autograd::Var::leaf(tensor::Tensor::new([1.0, 2.0], &[2]));
 /// assert_eq!((&x * 3.0 + 1.0).value().to_vec(), [4.0, 7.0]);
 /// ```
+#[track_caller]
 pub fn scale(x: &Var, a: Float, b: Float) -> Var {
     Var::record("scale", [x], x.value().map(|x| a * x + b), [], move |mut dy, []| {
         dy.apply(|dy| a * dy);
@@ -28,6 +29,7 @@ macro_rules! with_number {
     ($trait:ident, $method:ident, |$x:ident, $number:ident| $result:expr) => {
         impl $trait<Float> for &Var {
             type Output = Var;
+            #[track_caller]
             fn $method(self, $number: Float) -> Var {
                 let $x = self;
                 $result
@@ -35,6 +37,7 @@ macro_rules! with_number {
         }
         impl $trait<Float> for Var {
             type Output = Var;
+            #[track_caller]
             fn $method(self, $number: Float) -> Var {
                 let $x = &self;
                 $result

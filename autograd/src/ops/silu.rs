@@ -37,6 +37,7 @@ pub fn silu_backward(x: &Tensor, mut dy: Tensor) -> Tensor {
 
 impl Var {
     /// Each number weighed by its own sigmoid: see [`silu`].
+    #[track_caller]
     pub fn silu(&self) -> Var {
         let y = silu(self.value());
         Var::record("silu", [self], y, [self.value().clone()], |dy, [x]| {

@@ -16,6 +16,7 @@ impl Var {
     /// let x = autograd::Var::leaf(tensor::Tensor::new([1.0, 2.0], &[2]));
     /// assert_eq!(x.sum().item(), 3.0);
     /// ```
+    #[track_caller]
     pub fn sum(&self) -> Var {
         let shape = self.shape().to_vec();
         Var::record("sum", [self], self.value().sum(), [], move |dy, []| {
@@ -40,6 +41,7 @@ impl Var {
     }
 
     /// The mean of all numbers, of rank 0; NaN where there is none.
+    #[track_caller]
     pub fn mean(&self) -> Var {
         self.sum() / self.value().len() as Float
     }

@@ -4,6 +4,7 @@ use super::ALL;
 use super::cases::Case;
 use crate::Var;
 use crate::gradcheck::gradcheck;
+use std::path::Path;
 use tensor::{Float, Rng};
 
 /// Numbers of inputs that several threads share for certain.
@@ -47,6 +48,24 @@ fn every_gradient_equals_finite_differences() {
         for (index, case) in cases.iter().enumerate() {
             gradcheck(|x| (case.apply)(x), &case.inputs)
                 .unwrap_or_else(|error| panic!("{name}, case {index}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn every_node_knows_the_line_that_called_its_operation() {
+    for operation in ALL {
+        let (code, _) = operation.source.split_once("#[cfg(test)]").unwrap();
+        let file = format!("ops/{}.rs", operation.name);
+        let tests = code.lines().count() as u32;
+        for case in (operation.cases)() {
+            let leaves: Vec<Var> = case.inputs.into_iter().map(Var::leaf).collect();
+            (case.apply)(&leaves).node().unwrap().for_each(|node| {
+                let is_called = Path::new(node.location.file()).ends_with(&file);
+                let is_called = node.is_leaf || (is_called && node.location.line() > tests);
+                assert!(is_called, "{}: #[track_caller] on {}", node.location, node.operation);
+                true
+            });
         }
     }
 }
