@@ -22,7 +22,7 @@ fn rows(rng: &mut Rng, count: usize, len: usize) -> Vec<Vec<u32>> {
 fn trained<M: Module>(
     threads: usize,
     model: impl FnOnce() -> M + Send,
-    loss: impl Fn(&M, &mut Rng) -> Var + Send,
+    loss: impl Fn(&M, &mut Rng) -> Var + Send + Sync,
 ) -> Vec<Vec<Float>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -40,7 +40,7 @@ fn trained<M: Module>(
 
 fn assert_same_bits<M: Module>(
     model: impl Fn() -> M + Copy + Send,
-    loss: impl Fn(&M, &mut Rng) -> Var + Copy + Send,
+    loss: impl Fn(&M, &mut Rng) -> Var + Copy + Send + Sync,
 ) {
     let one = trained(1, model, loss);
     assert!(one.iter().flatten().all(|weight| weight.is_finite()));
