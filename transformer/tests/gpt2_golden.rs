@@ -1,12 +1,12 @@
 //! GPT-2 against PyTorch and Transformers, on the fixture that `fixtures/make_gpt2.py` makes.
 
-use autograd::cross_entropy;
-use std::path::PathBuf;
-use tensor::{Float, Targets, Tensor, Tokens, file::Contents};
-use transformer::{Cache, Generation, Gpt2, Module, gpt2::hugging_face_name};
+mod golden;
 
-/// Largest difference that counts as equal, relative to the tensor's largest entry.
-const TOLERANCE: f64 = if size_of::<Float>() == 8 { 1e-9 } else { 1e-4 };
+use autograd::cross_entropy;
+use golden::{assert_close, ids, targets};
+use std::path::PathBuf;
+use tensor::{Tensor, Tokens, file::Contents};
+use transformer::{Cache, Generation, Gpt2, Module, gpt2::hugging_face_name};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gpt2_tiny")
@@ -15,27 +15,6 @@ fn folder() -> PathBuf {
 fn fixture() -> (Gpt2, Contents) {
     let golden = tensor::file::read(&folder().join("golden.safetensors")).unwrap();
     (Gpt2::from_pretrained(folder()).unwrap(), golden)
-}
-
-fn ids(golden: &Contents, name: &str) -> Vec<Vec<u32>> {
-    let (shape, values) = &golden.integers[name];
-    let rows = values.chunks(shape[shape.len() - 1]);
-    rows.map(|row| row.iter().map(|&id| id as u32).collect()).collect()
-}
-
-fn targets(golden: &Contents) -> Targets {
-    let (_, labels) = &golden.integers["labels"];
-    let id = |&label: &i64| if label < 0 { Targets::IGNORED } else { label as u32 };
-    Targets::new(labels.iter().map(id).collect::<Vec<_>>(), 97).unwrap()
-}
-
-#[track_caller]
-fn assert_close(name: &str, ours: &Tensor, golden: &Tensor) {
-    assert_eq!(ours.shape(), golden.shape(), "{name}");
-    let largest = golden.to_vec().iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
-    let pairs = ours.to_vec().into_iter().zip(golden.to_vec());
-    let worst = pairs.map(|(a, b)| f64::from(a - b).abs()).fold(0.0, f64::max);
-    assert!(worst <= TOLERANCE * largest.max(1e-3), "{name}: {worst:e} of {largest}");
 }
 
 #[test]
@@ -50,7 +29,7 @@ fn logits_and_hidden_states_equal_transformers() {
 fn loss_and_every_gradient_equal_pytorchs() {
     let (model, golden) = fixture();
     let tokens = Tokens::batch(&ids(&golden, "ids"), 97).unwrap();
-    let loss = cross_entropy(&model.forward(&tokens), &targets(&golden));
+    let loss = cross_entropy(&model.forward(&tokens), &targets(&golden, 97));
     assert_close("loss", &loss.value().reshape(&[1]), &golden.tensors["loss"]);
     let gradients = loss.backward().unwrap();
     for (name, parameter) in model.parameters() {
