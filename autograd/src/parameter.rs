@@ -78,6 +78,7 @@ impl Deref for Parameter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::linear::linear;
 
     #[test]
     fn a_frozen_parameter_is_a_constant_until_it_is_unfrozen() {
@@ -102,6 +103,21 @@ mod tests {
         let loss = &*w * &*w;
         w.freeze();
         assert!(loss.backward().unwrap().get(&w).is_none());
+    }
+
+    #[test]
+    fn nothing_is_saved_for_the_gradient_of_a_frozen_parameter() {
+        let x = Var::leaf(Tensor::ones(&[8, 3]));
+        let [mut w, b] = [&[3, 5][..], &[5]].map(|shape| Parameter::new(Tensor::ones(shape)));
+        let saved = |w: &Parameter| {
+            let one = size_of::<tensor::Float>();
+            [linear(&x, w, &b), x.matmul(w), &**w * &*b, &**w / &*b].map(|y| y.saved_bytes() / one)
+        };
+        assert_eq!(saved(&w), [24 + 15, 24 + 15, 15 + 5, 15 + 5]);
+        w.freeze();
+        assert_eq!(saved(&w), [15, 15, 15, 20]);
+        let gradients = linear(&x, &w, &b).sum().backward().unwrap();
+        assert_eq!(gradients.get(&x).unwrap().to_vec(), [5.0; 24]);
     }
 
     #[test]

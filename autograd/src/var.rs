@@ -122,6 +122,12 @@ impl Var {
         self.value.item()
     }
 
+    /// The tensor to be saved for a backward, or an empty one in its place: `needed` says whether
+    /// another input's gradient will ask for it.
+    pub fn saved_if(&self, needed: bool) -> Tensor {
+        saved_if(needed, &self.value)
+    }
+
     /// The same value, cut off from its past: no gradient flows through it.
     pub fn detach(&self) -> Var {
         Var::constant(self.value.clone())
@@ -139,6 +145,11 @@ impl Var {
     pub(crate) fn value_mut(&mut self) -> &mut Tensor {
         &mut self.value
     }
+}
+
+/// `value`, or an empty tensor in its place.
+pub(crate) fn saved_if(needed: bool, value: &Tensor) -> Tensor {
+    if needed { value.clone() } else { Tensor::zeros(&[0]) }
 }
 
 impl std::fmt::Debug for Var {

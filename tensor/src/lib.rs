@@ -60,7 +60,7 @@ pub mod vmath;
 pub use error::Error;
 pub use indices::Indices;
 pub use random::Rng;
-pub use storage::OutOfMemory;
+pub use storage::{OutOfMemory, live_bytes};
 pub use tensor::Tensor;
 pub use tokens::{Targets, Tokens};
 

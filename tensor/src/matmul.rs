@@ -74,16 +74,19 @@ impl Tensor {
         self.batched_product(other)
     }
 
-    /// `self · other` with the result laid out in memory as `like` is: row by row, or column by
-    /// column where `like` is a transposed view. A gradient made so can be added to its parameter's
-    /// other gradients, and read by an optimizer, without being copied.
+    /// Whether its last two axes lie in memory column by column, as those of a transposed view.
+    pub fn is_column_by_column(&self) -> bool {
+        self.rank() >= 2 && self.strides[self.rank() - 2] < self.strides[self.rank() - 1]
+    }
+
+    /// `self · other` with the result laid out in memory column by column, or row by row. A
+    /// gradient made as its parameter lies can be added to the parameter's other gradients, and
+    /// read by an optimizer, without being copied.
     ///
     /// # Panics
     /// As [`Tensor::matmul`].
     #[track_caller]
-    pub fn matmul_laid_out_as(&self, other: &Tensor, like: &Tensor) -> Tensor {
-        let column_by_column =
-            like.rank() >= 2 && like.strides[like.rank() - 2] < like.strides[like.rank() - 1];
+    pub fn matmul_laid_out(&self, other: &Tensor, column_by_column: bool) -> Tensor {
         if column_by_column {
             other.transpose(-2, -1).matmul(&self.transpose(-2, -1)).transpose(-2, -1)
         } else {
@@ -311,8 +314,12 @@ mod tests {
             let b = make(side(2), k, n, b_transposed);
             let expected = naive(&a, &b);
             assert_close(&a.matmul(&b), &expected);
-            for like in [a.matmul(&b), expected.transpose(-2, -1).contiguous().transpose(-2, -1)] {
-                assert_close(&a.matmul_laid_out_as(&b, &like), &expected);
+            for column_by_column in [false, true] {
+                let product = a.matmul_laid_out(&b, column_by_column);
+                assert_close(&product, &expected);
+                if m > 1 && n > 1 {
+                    assert_eq!(product.is_column_by_column(), column_by_column);
+                }
             }
         }
     }

@@ -121,6 +121,12 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
     peak_live_numbers: 0,
 });
 
+/// Bytes that tensors hold just now, in buffers of 1,024 numbers or more; those that wait in the
+/// pool are not among them.
+pub fn live_bytes() -> usize {
+    pool().live_numbers * size_of::<Float>()
+}
+
 fn pool() -> MutexGuard<'static, Pool> {
     // A refused allocation panics while the lock is held; the pool is whole all the same.
     POOL.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,6 +1,7 @@
 //! Elementwise division, shapes broadcast.
 
 use super::operator;
+use crate::var::saved_if;
 use crate::{Gradient, Var};
 
 /// The elementwise quotient of two values.
@@ -24,7 +25,7 @@ pub fn div(a: &Var, b: &Var) -> Var {
     let (need_a, need_b) = (a.needs_gradient(), b.needs_gradient());
     let a_shape = a.shape().to_vec();
     let y = a.value() / b.value();
-    let saved = [b.value().clone(), y.clone()];
+    let saved = [b.value().clone(), saved_if(need_b, &y)];
     Var::record("div", [a, b], y, saved, move |dy, [b, y]| {
         let quotient = &dy / &b;
         [

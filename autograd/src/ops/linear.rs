@@ -1,6 +1,6 @@
 //! An affine map of the last axis.
 
-use super::matmul::{matmul_backward_a, matmul_backward_b};
+use super::matmul::{Layout, matmul_backward_a, matmul_backward_b};
 use crate::{Gradient, Var};
 use tensor::Tensor;
 
@@ -26,11 +26,12 @@ use tensor::Tensor;
 pub fn linear(x: &Var, w: &Var, b: &Var) -> Var {
     let y = linear_forward(x.value(), w.value(), b.value());
     let needs = [x, w, b].map(Var::needs_gradient);
-    let saved = [x.value().clone(), w.value().clone()];
+    let (x_layout, w_layout) = (Layout::of(x.value()), Layout::of(w.value()));
+    let saved = [x.saved_if(needs[1]), w.saved_if(needs[0])];
     Var::record("linear", [x, w, b], y, saved, move |dy, [x, w]| {
         [
-            Gradient::if_needed(needs[0], || matmul_backward_a(&dy, &x, &w)),
-            Gradient::if_needed(needs[1], || matmul_backward_b(&dy, &x, &w)),
+            Gradient::if_needed(needs[0], || matmul_backward_a(&dy, &x_layout, &w)),
+            Gradient::if_needed(needs[1], || matmul_backward_b(&dy, &x, &w_layout)),
             Gradient::if_needed(needs[2], || dy.sum_to(&[dy.size(-1)])),
         ]
     })

@@ -28,29 +28,43 @@ impl Var {
         }
         let (need_a, need_b) = (self.needs_gradient(), other.needs_gradient());
         let c = self.value().matmul(other.value());
-        let saved = [self.value().clone(), other.value().clone()];
-        Var::record("matmul", [self, other], c, saved, move |dc, [a, b]| {
+        let (a, b) = (Layout::of(self.value()), Layout::of(other.value()));
+        let saved = [self.saved_if(need_b), other.saved_if(need_a)];
+        Var::record("matmul", [self, other], c, saved, move |dc, [a_value, b_value]| {
             [
-                Gradient::if_needed(need_a, || matmul_backward_a(&dc, &a, &b)),
-                Gradient::if_needed(need_b, || matmul_backward_b(&dc, &a, &b)),
+                Gradient::if_needed(need_a, || matmul_backward_a(&dc, &a, &b_value)),
+                Gradient::if_needed(need_b, || matmul_backward_b(&dc, &a_value, &b)),
             ]
         })
     }
 }
 
+/// What a factor's own gradient needs of it: its shape, and how it lies in memory.
+pub struct Layout {
+    shape: Vec<usize>,
+    column_by_column: bool,
+}
+
+impl Layout {
+    /// That of `x`.
+    pub fn of(x: &Tensor) -> Layout {
+        Layout { shape: x.shape().to_vec(), column_by_column: x.is_column_by_column() }
+    }
+}
+
 /// ∂L/∂A = ∂L/∂C · Bᵀ, summed over the axes along which A was stretched.
-pub fn matmul_backward_a(dc: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
-    dc.matmul_laid_out_as(&b.transpose(-2, -1), a).sum_to(a.shape())
+pub fn matmul_backward_a(dc: &Tensor, a: &Layout, b: &Tensor) -> Tensor {
+    dc.matmul_laid_out(&b.transpose(-2, -1), a.column_by_column).sum_to(&a.shape)
 }
 
 /// ∂L/∂B = Aᵀ · ∂L/∂C, summed over the axes along which B was stretched.
-pub fn matmul_backward_b(dc: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
-    if b.rank() == 2 {
+pub fn matmul_backward_b(dc: &Tensor, a: &Tensor, b: &Layout) -> Tensor {
+    if b.shape.len() == 2 {
         // The sum over leading axes is part of one product.
         let rows = |x: &Tensor| x.reshape(&[x.len() / x.size(-1).max(1), x.size(-1)]);
-        return rows(a).transpose(0, 1).matmul_laid_out_as(&rows(dc), b);
+        return rows(a).transpose(0, 1).matmul_laid_out(&rows(dc), b.column_by_column);
     }
-    a.transpose(-2, -1).matmul_laid_out_as(dc, b).sum_to(b.shape())
+    a.transpose(-2, -1).matmul_laid_out(dc, b.column_by_column).sum_to(&b.shape)
 }
 
 #[cfg(test)]

@@ -22,11 +22,12 @@ use crate::{Gradient, Var};
 #[track_caller]
 pub fn mul(a: &Var, b: &Var) -> Var {
     let (need_a, need_b) = (a.needs_gradient(), b.needs_gradient());
-    let saved = [a.value().clone(), b.value().clone()];
+    let (a_shape, b_shape) = (a.shape().to_vec(), b.shape().to_vec());
+    let saved = [a.saved_if(need_b), b.saved_if(need_a)];
     Var::record("mul", [a, b], a.value() * b.value(), saved, move |dy, [a, b]| {
         [
-            Gradient::if_needed(need_a, || (&dy * &b).sum_to(a.shape())),
-            Gradient::if_needed(need_b, || (&dy * &a).sum_to(b.shape())),
+            Gradient::if_needed(need_a, || (&dy * &b).sum_to(&a_shape)),
+            Gradient::if_needed(need_b, || (&dy * &a).sum_to(&b_shape)),
         ]
     })
 }
