@@ -1,36 +1,87 @@
 //! CSV: a header that names the fields, then one record a row.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::{DataError, Row, Value};
 
-/// The rows of a CSV text with a header; blank lines are skipped.
-pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Row>, DataError> {
-    let invalid = |line, message| DataError::Csv { file: file.to_string(), line, message };
-    let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(text.as_bytes());
-    let mut lines = Lines { text, byte: 0, line: 1 };
-    let header_line = lines.at(0);
-    let header = reader.headers().cloned().map_err(|e| invalid(header_line, message(&e)))?;
-    if let Some(column) = header.iter().position(str::is_empty) {
-        let message = format!("column {} has no name; name it", column + 1);
-        return Err(invalid(header_line, message));
+/// The longest record: a quote that is never closed must not swallow a file without end.
+const MAX_RECORD: usize = 256 << 20;
+
+/// The rows of a CSV text with a header, one by one; blank lines are skipped.
+pub(super) struct Records<R> {
+    file: Arc<str>,
+    reader: Reader<Window<R>>,
+    header: Option<StringRecord>,
+    record: StringRecord,
+}
+
+impl<R: Read> Records<R> {
+    pub fn new(file: &Arc<str>, bytes: R) -> Records<R> {
+        let window = Window { bytes, kept: Vec::new(), start: 0, line: 1 };
+        let reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(window);
+        Records { file: file.clone(), reader, header: None, record: StringRecord::new() }
     }
-    let (mut rows, mut record) = (Vec::new(), StringRecord::new());
-    let (mut last, mut last_line) = (text.len(), 1);
-    loop {
-        let line = lines.at(reader.position().byte() as usize);
-        let start = lines.byte;
-        match reader.read_record(&mut record) {
-            Err(error) => return Err(invalid(line, message(&error))),
-            Ok(true) => rows.push(row(file, line, &header, &record)?),
-            Ok(false) if never_closed(&text[last..]) => {
-                return Err(invalid(last_line, "a quote is never closed; close it".to_string()));
-            }
-            Ok(false) => return Ok(rows),
+
+    fn next_row(&mut self) -> Result<Option<Row>, DataError> {
+        if self.header.is_none() {
+            self.header = Some(self.read_header()?);
         }
-        (last, last_line) = (start, line);
+        let start = self.reader.position().byte() as usize;
+        let read = self.reader.read_record(&mut self.record);
+        let window = self.reader.get_mut();
+        if let Ok(false) = read {
+            return match never_closed(&window.kept) {
+                false => Ok(None),
+                true => {
+                    let message = "a quote is never closed; close it".to_string();
+                    let (file, line) = (self.file.to_string(), window.line);
+                    Err(DataError::Csv { file, line, message })
+                }
+            };
+        }
+        window.advance(start);
+        let line = window.line;
+        read.map_err(|error| self.refused(&error))?;
+        row(&self.file, line, self.header.as_ref().expect("read above"), &self.record).map(Some)
+    }
+
+    fn read_header(&mut self) -> Result<StringRecord, DataError> {
+        let header = self.reader.headers().cloned();
+        self.reader.get_mut().advance(0);
+        let header = header.map_err(|error| self.refused(&error))?;
+        if let Some(column) = header.iter().position(str::is_empty) {
+            let message = format!("column {} has no name; name it", column + 1);
+            let (file, line) = (self.file.to_string(), self.reader.get_ref().line);
+            return Err(DataError::Csv { file, line, message });
+        }
+        Ok(header)
+    }
+
+    /// The error of the record that the window begins with.
+    fn refused(&self, error: &csv::Error) -> DataError {
+        let (file, window) = (self.file.to_string(), self.reader.get_ref());
+        match error.kind() {
+            ErrorKind::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+                DataError::Io { file, source: source.kind().into() }
+            }
+            ErrorKind::Utf8 { .. } => {
+                let valid =
+                    std::str::from_utf8(&window.kept).map_or_else(|e| e.valid_up_to(), str::len);
+                DataError::NotUtf8 { file, line: window.line + newlines(&window.kept[..valid]) }
+            }
+            _ => DataError::Csv { file, line: window.line, message: message(error) },
+        }
+    }
+}
+
+impl<R: Read> Iterator for Records<R> {
+    type Item = Result<Row, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_row().transpose()
     }
 }
 
@@ -49,34 +100,56 @@ fn message(error: &csv::Error) -> String {
         ErrorKind::UnequalLengths { expected_len, len, .. } => format!(
             "{len} fields, but the header names {expected_len}; quote a field that holds a comma"
         ),
+        ErrorKind::Io(error) => error.to_string(),
         _ => error.to_string(),
     }
 }
 
 /// Whether the file's last record opens a quote that swallows what follows it: a lone quote on
 /// one line may be an inch sign, over several lines it is a field without an end.
-fn never_closed(record: &str) -> bool {
-    let record = record.trim_end_matches(['\r', '\n']);
-    record.contains('\n') && record.matches('"').count() % 2 == 1
+fn never_closed(record: &[u8]) -> bool {
+    let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let end = record.iter().rposition(|byte| !ends_line(byte)).map_or(0, |last| last + 1);
+    let quotes = record[..end].iter().filter(|&&byte| byte == b'"').count();
+    newlines(&record[..end]) > 0 && quotes % 2 == 1
 }
 
-/// Turns byte offsets, asked for in rising order, into line numbers: the reader's own count
-/// stays behind at blank lines and `\r\n`.
-struct Lines<'a> {
-    text: &'a str,
-    byte: usize,
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// Bytes on their way to the reader, kept from the current record on. They turn byte offsets into
+/// line numbers: the reader's own count stays behind at blank lines and `\r\n`.
+struct Window<R> {
+    bytes: R,
+    kept: Vec<u8>,
+    /// The offset of the first kept byte.
+    start: usize,
+    /// Its line.
     line: usize,
 }
 
-impl Lines<'_> {
-    /// The line of the first byte from `start` on that ends no line.
-    fn at(&mut self, start: usize) -> usize {
-        let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let blank = self.text.as_bytes()[start..].iter().take_while(|byte| ends_line(byte)).count();
-        let passed = &self.text.as_bytes()[self.byte..start + blank];
-        self.line += passed.iter().filter(|&&byte| byte == b'\n').count();
-        self.byte = start + blank;
-        self.line
+impl<R> Window<R> {
+    /// Lets go of what stands before the first byte from `offset` on that ends no line.
+    fn advance(&mut self, offset: usize) {
+        let ends_line = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let passed = offset - self.start;
+        let passed = passed + self.kept[passed..].iter().take_while(ends_line).count();
+        self.line += newlines(&self.kept[..passed]);
+        self.start += passed;
+        self.kept.drain(..passed);
+    }
+}
+
+impl<R: Read> Read for Window<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        if self.kept.len() + count > MAX_RECORD {
+            let reason = "a record is longer than 256 MiB; close its quote, or split it";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        self.kept.extend_from_slice(&buffer[..count]);
+        Ok(count)
     }
 }
 
@@ -85,7 +158,27 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<Row>, DataError> {
-        parse(&"data.csv".into(), text)
+        Records::new(&"data.csv".into(), text.as_bytes()).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_across_what_is_read_at_once() {
+        let text = format!("text\r\n{}", "\n\n\"a\n\nb\"\n".repeat(20_000));
+        for (i, row) in rows(&text).unwrap().into_iter().enumerate() {
+            assert_eq!(row.line, 4 + 5 * i);
+        }
+    }
+
+    #[test]
+    fn a_quote_without_end_is_told_before_it_takes_all_memory() {
+        let endless = std::io::repeat(b'a').take(300 << 20);
+        let bytes = "text\n\"".as_bytes().chain(endless);
+        let error = Records::new(&"data.csv".into(), bytes).next().unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "data.csv, line 2: not valid CSV: a record is longer than 256 MiB; close its quote, \
+             or split it"
+        );
     }
 
     fn error(text: &str) -> String {

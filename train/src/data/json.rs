@@ -10,13 +10,8 @@ use super::{DataError, Row, Value};
 /// JSON's own whitespace, which is less than Unicode's.
 const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// The rows of JSON Lines; blank lines are skipped.
-pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Row>, DataError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(index, line)| row(file, index + 1, line)).collect()
-}
-
-fn row(file: &Arc<str>, line: usize, text: &str) -> Result<Row, DataError> {
+/// The row that one line of JSON Lines holds.
+pub(super) fn row(file: &Arc<str>, line: usize, text: &str) -> Result<Row, DataError> {
     let invalid =
         |error: Error| DataError::Json { file: file.to_string(), line, message: message(&error) };
     let whole: serde_json::Value = serde_json::from_str(text).map_err(invalid)?;
@@ -87,6 +82,10 @@ fn value(json: &str) -> Result<Value, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Row>, DataError> {
+        crate::data::parse_rows(file, text.as_bytes()).map(|rows| rows.rows)
+    }
 
     fn error(text: &str) -> String {
         parse(&"data.jsonl".into(), text).unwrap_err().to_string()

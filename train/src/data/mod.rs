@@ -11,9 +11,10 @@
 mod csv;
 mod error;
 mod json;
+mod lines;
 mod rows;
 mod task;
 
 pub use error::DataError;
-pub use rows::{Row, Rows, Value, parse_rows, read_rows};
+pub use rows::{Row, RowStream, Rows, Value, parse_rows, read_rows, stream_rows};
 pub use task::{Example, Task};

@@ -1,14 +1,18 @@
 //! Rows: what a data file holds, before a task makes examples of them.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::lines::Lines;
 use super::{DataError, csv, json};
 
 /// Bytes a row or a field takes besides its text.
 const FIELD_BYTES: usize = 256;
+/// What is not worth asking the system for before.
+const SMALL: usize = 1 << 20;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A field's value, as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +126,14 @@ pub struct Rows {
 /// does not parse, or holds no rows.
 pub fn read_rows(path: impl AsRef<Path>) -> Result<Rows, DataError> {
     let path = path.as_ref();
-    let bytes = read_bytes(path)?;
-    parse(&path.display().to_string(), extension(path), &bytes)
+    let (file, len) = open(path)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len as usize).map_err(|_| too_large(path, len))?;
+    { file }.read_to_end(&mut bytes).map_err(|error| unreadable(path, len, error))?;
+    if takes_too_much(&bytes) {
+        return Err(too_large(path, len));
+    }
+    parse_rows(&path.display().to_string(), &bytes)
 }
 
 /// [`read_rows`] of bytes in memory, as if they were a file of this name.
@@ -131,10 +141,68 @@ pub fn read_rows(path: impl AsRef<Path>) -> Result<Rows, DataError> {
 /// # Errors
 /// As [`read_rows`].
 pub fn parse_rows(file: &str, bytes: &[u8]) -> Result<Rows, DataError> {
-    parse(file, extension(Path::new(file)), bytes)
+    let stream = RowStream::new(file, bytes)?;
+    let file = stream.file.clone();
+    Ok(Rows { file, rows: stream.collect::<Result<_, _>>()? })
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+/// [`read_rows`] one by one, for a file that need not fit in memory.
+///
+/// # Errors
+/// If there is no such file or it cannot be read; each row then tells what is wrong with it.
+pub fn stream_rows(path: impl AsRef<Path>) -> Result<RowStream<'static>, DataError> {
+    let path = path.as_ref();
+    let (file, _) = open(path)?;
+    RowStream::new(&path.display().to_string(), BufReader::with_capacity(1 << 16, file))
+}
+
+/// The rows of a file, read one by one. A file without rows gives one error that says so.
+pub struct RowStream<'a> {
+    file: Arc<str>,
+    rows: Box<dyn Iterator<Item = Result<Row, DataError>> + 'a>,
+    is_empty: bool,
+}
+
+impl<'a> RowStream<'a> {
+    /// The rows of `bytes`, as if they were a file of this name.
+    fn new(file: &str, mut bytes: impl BufRead + 'a) -> Result<RowStream<'a>, DataError> {
+        let name: Arc<str> = file.into();
+        let start = bytes.fill_buf().map_err(|error| unreadable(Path::new(file), 0, error))?;
+        let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        bytes.consume(mark);
+        let file = name.clone();
+        let lines = |bytes| Lines { file: file.clone(), bytes, line: 0 };
+        let rows: Box<dyn Iterator<Item = _>> = match extension(Path::new(&*name)).as_str() {
+            "csv" => Box::new(csv::Records::new(&file, bytes)),
+            "jsonl" | "json" => Box::new(lines(bytes).map(move |line| {
+                let (line, text) = line?;
+                json::row(&file, line, &text)
+            })),
+            _ => Box::new(lines(bytes).map(move |line| {
+                let (line, text) = line?;
+                Row::new(&file, line, vec![("text".to_string(), Value::Text(text))])
+            })),
+        };
+        Ok(RowStream { file: name, rows, is_empty: true })
+    }
+}
+
+impl Iterator for RowStream<'_> {
+    type Item = Result<Row, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next();
+        let missing = row.is_none() && self.is_empty;
+        self.is_empty = false;
+        if missing {
+            return Some(Err(DataError::NoRows { file: self.file.to_string() }));
+        }
+        row
+    }
+}
+
+/// A regular file and its length in bytes.
+fn open(path: &Path) -> Result<(File, u64), DataError> {
     let file = path.display().to_string();
     let about = fs::metadata(path).map_err(|error| unreadable(path, 0, error))?;
     if about.is_dir() {
@@ -143,14 +211,20 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     if !about.is_file() {
         return Err(DataError::NotRegular { file });
     }
-    let bytes = fs::read(path).map_err(|error| unreadable(path, about.len(), error))?;
-    // Allocation in small pieces would end the process where memory does; one large piece asks.
+    let file = File::open(path).map_err(|error| unreadable(path, about.len(), error))?;
+    Ok((file, about.len()))
+}
+
+/// Whether the rows of these bytes do not fit in memory. Allocation in small pieces would end the
+/// process where memory does; one large piece asks.
+pub(super) fn takes_too_much(bytes: &[u8]) -> bool {
     let fields = bytes.iter().filter(|byte| matches!(byte, b'\n' | b',')).count();
     let needed = fields.saturating_mul(FIELD_BYTES).saturating_add(bytes.len().saturating_mul(2));
-    match Vec::<u8>::new().try_reserve_exact(needed) {
-        Ok(()) => Ok(bytes),
-        Err(_) => Err(DataError::TooLarge { file, bytes: about.len() }),
-    }
+    needed > SMALL && Vec::<u8>::new().try_reserve_exact(needed).is_err()
+}
+
+fn too_large(path: &Path, bytes: u64) -> DataError {
+    DataError::TooLarge { file: path.display().to_string(), bytes }
 }
 
 fn unreadable(path: &Path, bytes: u64, source: io::Error) -> DataError {
@@ -166,43 +240,18 @@ fn extension(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
-fn parse(file: &str, extension: String, bytes: &[u8]) -> Result<Rows, DataError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        DataError::NotUtf8 { file: file.to_string(), line }
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let file: Arc<str> = file.into();
-    let rows = match extension.as_str() {
-        "jsonl" | "json" => json::parse(&file, text)?,
-        "csv" => csv::parse(&file, text)?,
-        _ => plain(&file, text)?,
-    };
-    if rows.is_empty() {
-        return Err(DataError::NoRows { file: file.to_string() });
-    }
-    Ok(Rows { file, rows })
-}
-
-fn plain(file: &Arc<str>, text: &str) -> Result<Vec<Row>, DataError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let field = |line: &str| vec![("text".to_string(), Value::Text(line.to_string()))];
-    lines.map(|(index, line)| Row::new(file, index + 1, field(line))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn error(file: &str, bytes: &[u8]) -> String {
-        parse(file, extension(Path::new(file)), bytes).unwrap_err().to_string()
+        parse_rows(file, bytes).unwrap_err().to_string()
     }
 
     #[test]
     fn the_name_decides_the_format() {
         let read = |file: &str, text: &str| {
-            let rows = parse(file, extension(Path::new(file)), text.as_bytes()).unwrap().rows;
+            let rows = parse_rows(file, text.as_bytes()).unwrap().rows;
             rows.iter().map(|r| (r.line, r.get("text").cloned().unwrap())).collect::<Vec<_>>()
         };
         let expected = [(2, Value::Text("a b".into())), (4, Value::Text("c".into()))];
@@ -219,9 +268,47 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_gives_the_rows_that_are_read_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |i: usize| format!("{{\"text\":\"row {i}, a\\nb\"}}\r\n\n");
+        let jsonl: String = (0..9000).map(line).collect();
+        let csv: String = (0..9000).map(|i| format!("\n\"row\n{i}\",é\n")).collect();
+        for (name, text) in [("a.jsonl", jsonl.clone()), ("a.csv", "text,b\n".to_string() + &csv)]
+            .into_iter()
+            .chain([("a.txt", format!("\u{feff}{jsonl}")), ("b.csv", "text\n6\" pipe".into())])
+        {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let whole = read_rows(&path).unwrap().rows;
+            let stream: Vec<Row> = stream_rows(&path).unwrap().map(Result::unwrap).collect();
+            let parts = |rows: &[Row]| -> Vec<_> {
+                rows.iter().map(|row| (row.line, row.fields.clone())).collect()
+            };
+            assert!(parts(&whole) == parts(&stream), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_stream_goes_on_to_the_row_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        fs::write(&path, "{\"text\":\"x\"}\n{\n").unwrap();
+        let mut stream = stream_rows(&path).unwrap();
+        assert!(stream.next().unwrap().is_ok());
+        let error = stream.next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("a.jsonl, line 2: not valid JSON"), "{error}");
+        fs::write(&path, "\n\n").unwrap();
+        let error = stream_rows(&path).unwrap().next().unwrap().unwrap_err().to_string();
+        assert!(error.ends_with("a.jsonl: holds no rows; at least one is needed"), "{error}");
+        assert!(stream_rows(folder.path()).is_err());
+    }
+
+    #[test]
     fn bytes_that_are_not_utf8_name_their_line() {
         let message = "a.txt, line 3: not UTF-8; save the file as UTF-8";
         assert_eq!(error("a.txt", b"one\ntwo\nth\xffree\n"), message);
+        let message = "a.csv, line 4: not UTF-8; save the file as UTF-8";
+        assert_eq!(error("a.csv", b"text\n\n\"one\nth\xffree\"\n"), message);
     }
 
     #[test]
@@ -248,7 +335,7 @@ mod tests {
     #[test]
     fn a_row_is_written_as_it_was_read() {
         let bytes = br#"{"name":"L\"amp", "price": 24.90, "tags": [1, 2], "prediction": 3}"#;
-        let rows = parse("a.jsonl", "jsonl".into(), bytes).unwrap();
+        let rows = parse_rows("a.jsonl", bytes).unwrap();
         let expected = r#"{"name":"L\"amp","price":24.90,"tags":[1, 2],"prediction":"a\nb"}"#;
         assert_eq!(rows.rows[0].to_json(&[("prediction", "a\nb")]), expected);
     }
@@ -259,9 +346,9 @@ mod tests {
             wild in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
             tame in "[{}\\[\\]\",:\\\\a1.é\r\n -]{0,40}",
         ) {
-            for extension in ["jsonl", "csv", "txt"] {
-                let _ = parse("a", extension.into(), &wild);
-                let _ = parse("a", extension.into(), tame.as_bytes());
+            for file in ["a.jsonl", "a.csv", "a.txt"] {
+                let _ = parse_rows(file, &wild);
+                let _ = parse_rows(file, tame.as_bytes());
             }
         }
     }

@@ -158,7 +158,7 @@ mod tests {
     use crate::data::json;
 
     fn example(task: Task, line: &str) -> Result<Example, DataError> {
-        task.example(&json::parse(&"data.jsonl".into(), &format!("\n\n{line}")).unwrap()[0])
+        task.example(&json::row(&"data.jsonl".into(), 3, line).unwrap())
     }
 
     fn error(task: Task, line: &str) -> String {
