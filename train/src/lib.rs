@@ -5,6 +5,7 @@
 //! | [`data`] | rows of JSON Lines, CSV and plain text; the prompt and target a task makes of each |
 //! | [`bpe`] | a byte-level tokenizer trained on one's own text |
 //! | [`sequence`] | rows as token ids |
+//! | [`token_file`] | token ids on disk, for data larger than memory |
 //! | [`batch`] | sequences side by side, and their loss |
 //! | [`optimizer`] | SGD, Adam, AdamW, Lion, Muon; clipping, learning-rate schedules |
 //! | [`settings`] | what fixes a run, and the order of its rows |
@@ -31,6 +32,7 @@ mod preset;
 pub mod progress;
 pub mod sequence;
 pub mod settings;
+pub mod token_file;
 pub mod training;
 
 pub use error::Error;

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::data::Example;
+use std::borrow::Cow;
 use transformer::Tokenizer;
 
 /// Token ids of a row, or of a block of joined rows.
@@ -24,6 +25,28 @@ impl Sequence {
     /// Tokens that it must predict.
     pub fn target_count(&self) -> usize {
         self.ids.len() - self.first_target
+    }
+}
+
+/// Where the sequences of a run come from: memory, a file, or code of one's own.
+pub trait Sequences {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The sequence `index`, below [`Sequences::count`].
+    ///
+    /// # Errors
+    /// If it cannot be read, or is broken.
+    fn get(&self, index: usize) -> Result<Cow<'_, Sequence>, Error>;
+}
+
+impl<T: AsRef<[Sequence]>> Sequences for T {
+    fn count(&self) -> usize {
+        self.as_ref().len()
+    }
+
+    fn get(&self, index: usize) -> Result<Cow<'_, Sequence>, Error> {
+        Ok(Cow::Borrowed(&self.as_ref()[index]))
     }
 }
 
@@ -65,23 +88,10 @@ pub fn packed(
     let mut ids = Vec::new();
     let mut lines = Vec::new();
     for example in examples {
-        match (&example.ids, tokenizer) {
-            (Some(row), _) => ids.extend_from_slice(row),
-            (None, Some((tokenizer, end))) => {
-                ids.extend(tokenizer.encode(&example.target)?);
-                ids.push(end);
-            }
-            (None, None) => return Err(no_tokenizer(example.line)),
-        }
+        ids.append(&mut joined_ids(example, tokenizer)?);
         lines.resize(ids.len(), example.line);
     }
-    if ids.len() <= seq_len {
-        return Err(Error::settings(format!(
-            "the data holds {} tokens, one block takes {}; give more text or a smaller --seq-len",
-            ids.len(),
-            seq_len + 1
-        )));
-    }
+    check_block_fits(ids.len(), seq_len)?;
     let starts = (0..ids.len() - seq_len).step_by(seq_len);
     let block = |start: usize| Sequence {
         ids: ids[start..=start + seq_len].to_vec(),
@@ -89,6 +99,37 @@ pub fn packed(
         line: lines[start],
     };
     Ok(starts.map(block).collect())
+}
+
+/// The ids of an example where rows are joined: its text and the end token, or its ids.
+///
+/// # Errors
+/// If the text cannot be tokenized, or there is no tokenizer for it.
+pub fn joined_ids(
+    example: &Example,
+    tokenizer: Option<(&Tokenizer, u32)>,
+) -> Result<Vec<u32>, Error> {
+    match (&example.ids, tokenizer) {
+        (Some(ids), _) => Ok(ids.clone()),
+        (None, Some((tokenizer, end))) => {
+            let mut ids = tokenizer.encode(&example.target)?;
+            ids.push(end);
+            Ok(ids)
+        }
+        (None, None) => Err(no_tokenizer(example.line)),
+    }
+}
+
+/// # Errors
+/// If `count` tokens do not fill one block of `seq_len + 1`.
+pub(crate) fn check_block_fits(count: usize, seq_len: usize) -> Result<(), Error> {
+    if count > seq_len {
+        return Ok(());
+    }
+    Err(Error::settings(format!(
+        "the data holds {count} tokens, one block takes {}; give more text or a smaller --seq-len",
+        seq_len + 1
+    )))
 }
 
 fn no_tokenizer(line: usize) -> Error {

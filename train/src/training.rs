@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::batch::{Batch, length_buckets};
-use crate::sequence::Sequence;
+use crate::sequence::{Sequence, Sequences};
 use crate::settings::stream;
 pub use crate::settings::{Order, Settings};
 use autograd::{Gradients, with_dropout};
@@ -37,24 +37,25 @@ pub struct StepReport {
 /// n counts the target tokens of all micro-batches of the step.
 ///
 /// # Errors
-/// If settings are out of range, there is no sequence, an id is not in the vocabulary, or a
-/// gradient does not reach a parameter or is not finite.
+/// If settings are out of range, there is no sequence or it cannot be read, an id is not in the
+/// vocabulary, or a gradient does not reach a parameter or is not finite.
 pub fn train(
     model: &mut Gpt2,
-    sequences: &[Sequence],
+    sequences: &dyn Sequences,
     settings: &Settings,
     mut observe: impl FnMut(&StepReport) -> Result<(), Error>,
 ) -> Result<(), Error> {
     settings.check()?;
-    if sequences.is_empty() {
+    if sequences.count() == 0 {
         return Err(Error::settings("there is no row to train on"));
     }
     let mut optimizer = settings.optimizer()?;
-    let mut order = Order::new(settings, sequences.len());
+    let mut order = Order::new(settings, sequences.count());
     for step in 1..=settings.steps {
         let start = Instant::now();
-        let rows = order.rows_of_step(step);
-        let rows: Vec<&Sequence> = rows.into_iter().map(|row| &sequences[row]).collect();
+        let rows = order.rows_of_step(step).into_iter().map(|row| sequences.get(row));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<&Sequence> = rows.iter().map(|row| &**row).collect();
         let (loss, gradients) = gradients_of_step(model, &rows, settings, step)?;
         let lr = settings.lr * settings.schedule.factor(step, settings.steps, settings.warmup);
         let grad_norm = optimizer

@@ -159,6 +159,27 @@ fn the_weights_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn each_optimizer_and_one_cycle_lower_the_loss() {
+    let folder = Folder::new();
+    let data = folder.products();
+    for (name, lr, more) in [
+        ("sgd", "0.5", &["--momentum", "0.5", "--nesterov"][..]),
+        ("adam", "1e-2", &["--eps", "1e-6"]),
+        ("adamw", "1e-2", &["--schedule", "one-cycle"]),
+        ("lion", "2e-3", &["--beta2", "0.95"]),
+        ("muon", "5e-2", &["--momentum", "0.9"]),
+    ] {
+        let run = folder.path(name);
+        let fixed = ["--optimizer", name, "--steps", "20", "--lr", lr, "--batch-size", "24"];
+        json(&train(&data, &run, &[&fixed[..], more].concat()));
+        let metrics = fs::read_to_string(Path::new(&run).join("metrics.jsonl")).unwrap();
+        let loss = |line: &str| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64();
+        let losses: Vec<f64> = metrics.lines().map(|line| loss(line).unwrap()).collect();
+        assert!(losses[19] < losses[0] - 0.1, "{name}: {losses:?}");
+    }
+}
+
+#[test]
 fn accumulated_micro_batches_equal_one_batch() {
     let folder = Folder::new();
     let data = folder.products();
@@ -229,6 +250,14 @@ fn contradictory_settings_say_what_to_write() {
     assert_eq!(trained(&["--epochs", "0"]), "error: --epochs is 0; it must be at least 1");
     assert_eq!(trained(&["--dropout", "2"]), "error: --dropout is 2; it must be in [0, 1)");
     assert_eq!(trained(&["--threads", "0"]), "error: --threads is 0; it must be at least 1");
+    assert_eq!(
+        trained(&["--momentum", "0.9"]),
+        "error: --momentum is for --optimizer sgd and muon; leave it out, or choose another optimizer"
+    );
+    assert_eq!(
+        trained(&["--optimizer", "sgd", "--nesterov"]),
+        "error: --nesterov needs momentum; add --momentum 0.9"
+    );
     let generate = |more: &[&str]| {
         failure(2, &[&["generate", "--model", "none", "--prompt", "x"][..], more].concat())
     };

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::training::StepReport;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -19,6 +20,12 @@ pub fn print(result: impl Display) -> Result<(), Error> {
         action: "write",
         source,
     })
+}
+
+/// A result for people: a line a field.
+pub fn lines(result: &Value) -> String {
+    let fields = result.as_object().into_iter().flatten();
+    fields.map(|(name, value)| format!("{name:18} {value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The folder that a run writes.

@@ -129,4 +129,19 @@ pub enum DataError {
         /// The field.
         field: String,
     },
+    /// A token id that the model does not have.
+    #[error(
+        "{file}, line {line}: field \"ids\": token id {id} is beyond the vocabulary of \
+         {vocab_size} tokens"
+    )]
+    BeyondVocabulary {
+        /// The file as it was named.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The id.
+        id: u32,
+        /// The size of the vocabulary.
+        vocab_size: usize,
+    },
 }

@@ -16,5 +16,6 @@ mod rows;
 mod task;
 
 pub use error::DataError;
+pub(crate) use rows::open;
 pub use rows::{Row, RowStream, Rows, Value, parse_rows, read_rows, stream_rows};
 pub use task::{Example, Task};

@@ -156,7 +156,8 @@ pub fn stream_rows(path: impl AsRef<Path>) -> Result<RowStream<'static>, DataErr
     RowStream::new(&path.display().to_string(), BufReader::with_capacity(1 << 16, file))
 }
 
-/// The rows of a file, read one by one. A file without rows gives one error that says so.
+/// The rows of a file, read one by one, up to the first that is wrong. A file without rows gives
+/// one error that says so.
 pub struct RowStream<'a> {
     file: Arc<str>,
     rows: Box<dyn Iterator<Item = Result<Row, DataError>> + 'a>,
@@ -192,6 +193,9 @@ impl Iterator for RowStream<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.rows.next();
+        if let Some(Err(_)) = row {
+            self.rows = Box::new(std::iter::empty());
+        }
         let missing = row.is_none() && self.is_empty;
         self.is_empty = false;
         if missing {
@@ -202,7 +206,7 @@ impl Iterator for RowStream<'_> {
 }
 
 /// A regular file and its length in bytes.
-fn open(path: &Path) -> Result<(File, u64), DataError> {
+pub(crate) fn open(path: &Path) -> Result<(File, u64), DataError> {
     let file = path.display().to_string();
     let about = fs::metadata(path).map_err(|error| unreadable(path, 0, error))?;
     if about.is_dir() {
@@ -297,6 +301,7 @@ mod tests {
         assert!(stream.next().unwrap().is_ok());
         let error = stream.next().unwrap().unwrap_err().to_string();
         assert!(error.contains("a.jsonl, line 2: not valid JSON"), "{error}");
+        assert!(stream.next().is_none());
         fs::write(&path, "\n\n").unwrap();
         let error = stream_rows(&path).unwrap().next().unwrap().unwrap_err().to_string();
         assert!(error.ends_with("a.jsonl: holds no rows; at least one is needed"), "{error}");

@@ -43,6 +43,19 @@ impl Example {
         let named = self.attributes.iter().filter(|(field, _)| field != "category");
         named.map(|(_, value)| value.as_str())
     }
+
+    /// # Errors
+    /// If one of its `ids`, in a file of this name, is not in the vocabulary.
+    pub fn check_ids(&self, file: &str, vocab_size: usize) -> Result<(), DataError> {
+        let mut ids = self.ids.iter().flatten();
+        match ids.find(|&&id| id as usize >= vocab_size) {
+            None => Ok(()),
+            Some(&id) => {
+                let (file, line) = (file.to_string(), self.line);
+                Err(DataError::BeyondVocabulary { file, line, id, vocab_size })
+            }
+        }
+    }
 }
 
 impl Task {

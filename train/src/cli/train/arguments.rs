@@ -1,0 +1,198 @@
+//! The options of `attendant train`.
+
+use crate::data::Task;
+use crate::optimizer::{Kind, Numbers, Schedule};
+use crate::training::Settings;
+use crate::{Error, Preset};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use tensor::Float;
+
+/// Train a model, from random weights or from a folder.
+#[derive(Args)]
+#[command(after_help = "Presets, from random weights with GPT-2's initialization:\n  \
+    gpt2  12 layers × 768, 12 heads, context 1024, vocabulary 50257\n  \
+    mini  6 layers × 384, 6 heads, context 256, vocabulary 8192\n  \
+    tiny  4 layers × 192, 4 heads, context 256, vocabulary 4096\n\n\
+    Example:\n  attendant train --task describe --model tiny --vocab-size 2048 \
+    --data products.jsonl --valid valid.jsonl --steps 500 --batch-size 32 --lr 1e-3 \
+    --warmup 50 --output run\n\n\
+    Data larger than memory:\n  attendant train --prepare ids.safetensors --data rows.jsonl \
+    --tokenizer tokenizer.json\n  attendant train --task language-model --data ids.safetensors \
+    --model mini --tokenizer tokenizer.json --output run")]
+pub struct Arguments {
+    /// What is learned
+    #[arg(long, value_enum, required_unless_present = "prepare")]
+    pub task: Option<Task>,
+    /// The rows: JSON Lines, CSV or plain text; or a token file that --prepare wrote
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Train nothing: write the rows of a language model as a token file, FILE.safetensors, which
+    /// --data takes in their place without loading it
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["output", "valid", "steps", "epochs", "seq_len"])]
+    pub prepare: Option<PathBuf>,
+    /// Rows to measure the loss on at the end
+    #[arg(long)]
+    pub valid: Option<PathBuf>,
+    /// A preset (gpt2, mini, tiny), or a folder with config.json and model.safetensors
+    #[arg(long, required_unless_present = "prepare")]
+    model: Option<String>,
+    /// Where to write the model and metrics.jsonl: a new or empty folder
+    #[arg(long, required_unless_present = "prepare")]
+    output: Option<PathBuf>,
+    /// The tokenizer of a preset: a tokenizer.json; trained on the data where absent
+    #[arg(long, conflicts_with = "vocab_size")]
+    pub tokenizer: Option<PathBuf>,
+    /// Tokens of a preset's vocabulary
+    #[arg(long)]
+    pub vocab_size: Option<usize>,
+    /// Blocks of a preset
+    #[arg(long)]
+    pub n_layers: Option<usize>,
+    /// Width of a preset
+    #[arg(long)]
+    pub d_model: Option<usize>,
+    /// Attention heads of a preset
+    #[arg(long)]
+    pub n_heads: Option<usize>,
+    /// Dropout everywhere
+    #[arg(long, default_value_t = 0.0)]
+    pub dropout: Float,
+    /// Tokens of a language-model block, or the longest row of another task [default: the context]
+    #[arg(long)]
+    pub seq_len: Option<usize>,
+    /// Steps to take [default: one epoch]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Times to go through the rows
+    #[arg(long, conflicts_with = "steps")]
+    epochs: Option<usize>,
+    /// Rows of one micro-batch
+    #[arg(long, default_value_t = 8)]
+    batch_size: usize,
+    /// Micro-batches of one step
+    #[arg(long, default_value_t = 1)]
+    accumulate: usize,
+    /// The highest learning rate
+    #[arg(long, default_value_t = 5e-4)]
+    lr: f64,
+    /// Steps over which the learning rate rises [default: 0; of one-cycle 3/10 of all]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    warmup: usize,
+    /// How the learning rate goes on
+    #[arg(long, value_enum, default_value = "cosine")]
+    schedule: Schedule,
+    /// What turns gradients into new weights
+    #[arg(long, value_enum, default_value = "adamw")]
+    optimizer: Kind,
+    /// Momentum of sgd and muon [default: 0 for sgd, 0.95 for muon]
+    #[arg(long)]
+    momentum: Option<f64>,
+    /// Let sgd look ahead along its momentum
+    #[arg(long)]
+    nesterov: bool,
+    /// Decay of matrices
+    #[arg(long, default_value_t = 0.0)]
+    weight_decay: f64,
+    /// First decay rate of adam, adamw, lion and muon [default: 0.9]
+    #[arg(long)]
+    beta1: Option<f64>,
+    /// Second decay rate of adam, adamw, lion and muon [default: 0.999, of lion 0.99, of muon 0.95]
+    #[arg(long)]
+    beta2: Option<f64>,
+    /// Epsilon of adam, adamw and muon [default: 1e-8, of muon 1e-10]
+    #[arg(long)]
+    eps: Option<f64>,
+    /// The largest global norm of the gradients [default: no clipping]
+    #[arg(long)]
+    clip: Option<f64>,
+    /// Precision of matrix products
+    #[arg(long, value_parser = ["f32"], default_value = "f32")]
+    precision: String,
+    /// Take the rows in the file's order
+    #[arg(long)]
+    no_shuffle: bool,
+}
+
+impl Arguments {
+    pub fn settings(&self, rows: usize, seed: u64) -> Settings {
+        let mut settings = Settings {
+            steps: 0,
+            batch_size: self.batch_size,
+            accumulate: self.accumulate,
+            lr: self.lr,
+            warmup: self.warmup,
+            schedule: self.schedule,
+            optimizer: self.optimizer,
+            numbers: Numbers {
+                momentum: self.momentum,
+                nesterov: self.nesterov,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                eps: self.eps,
+            },
+            weight_decay: self.weight_decay,
+            clip: self.clip,
+            shuffle: !self.no_shuffle,
+            seed,
+        };
+        let per_epoch = rows.div_ceil(settings.rows_per_step().max(1));
+        settings.steps =
+            self.steps.unwrap_or_else(|| self.epochs.unwrap_or(1).saturating_mul(per_epoch));
+        settings
+    }
+
+    /// The model as it was named; empty where --prepare does without.
+    pub fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
+    }
+
+    /// The folder to write; empty where --prepare does without.
+    pub fn output(&self) -> &Path {
+        self.output.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// What is learned; a language model where --prepare does without.
+    pub fn task(&self) -> Task {
+        self.task.unwrap_or(Task::LanguageModel)
+    }
+
+    pub fn preset(&self) -> Option<Preset> {
+        <Preset as clap::ValueEnum>::from_str(self.model(), false).ok()
+    }
+
+    /// Options that only make sense together.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.epochs == Some(0) {
+            return Err(Error::Usage("--epochs is 0; it must be at least 1".into()));
+        }
+        if self.seq_len == Some(0) {
+            return Err(Error::Usage("--seq-len is 0; it must be at least 1".into()));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::Usage(format!(
+                "--dropout is {}; it must be in [0, 1)",
+                self.dropout
+            )));
+        }
+        // The number of rows is not known yet; one that leaves room for a warm-up will do.
+        self.settings(1 << 32, 0).check()?;
+        let sizes = [
+            ("--tokenizer", self.tokenizer.is_some()),
+            ("--vocab-size", self.vocab_size.is_some()),
+            ("--n-layers", self.n_layers.is_some()),
+            ("--d-model", self.d_model.is_some()),
+            ("--n-heads", self.n_heads.is_some()),
+        ];
+        if self.preset().is_none()
+            && self.model.is_some()
+            && let Some((option, _)) = sizes.iter().find(|(_, given)| *given)
+        {
+            return Err(Error::Usage(format!(
+                "{option} is for presets (gpt2, mini, tiny); a model from a folder has its own"
+            )));
+        }
+        Ok(())
+    }
+}
