@@ -37,7 +37,7 @@ fn around_training(model: &mut Gpt2, length: impl Fn(usize) -> usize) -> (f64, f
         Sequence { ids, first_target: 1, line: i }
     };
     let sequences: Vec<Sequence> = (0..64).map(sequence).collect();
-    let settings = Settings { steps: 1000, ..Settings::default() };
+    let settings = Settings { steps: 1000, batch_size: 4, ..Settings::default() };
     let mut after_100 = 0.0;
     let observe = |report: &StepReport| {
         if report.step == 100 {
@@ -54,7 +54,7 @@ fn around_training(model: &mut Gpt2, length: impl Fn(usize) -> usize) -> (f64, f
 fn around_forward(model: &Gpt2) -> (f64, f64) {
     let mut after_100 = 0.0;
     for pass in 1..=1000 {
-        let tokens = Tokens::batch(&vec![vec![pass % 64; 16]; 8], 4096).unwrap();
+        let tokens = Tokens::batch(&vec![vec![pass % 64; 16]; 4], 4096).unwrap();
         match pass % 2 {
             0 => drop(black_box(model.forward(&tokens))),
             _ => drop(black_box(no_grad(|| model.forward(&tokens)))),
