@@ -29,15 +29,7 @@ pub struct Contents {
 /// # Errors
 /// If the file can't be read or is not safetensors.
 pub fn read(path: &Path) -> Result<Contents, Error> {
-    let io = |source| Error::Io { path: path.into(), action: "read", source };
-    // A pipe would make the program wait for ever.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(format_error(path, "is not a regular file"));
-    }
-    let file = File::open(path).map_err(io)?;
-    // SAFETY: a map is sound as long as no one truncates the file while it is read, which the
-    // documentation of `attendant` asks of the user.
-    let map = Arc::new(unsafe { Mmap::map(&file) }.map_err(io)?);
+    let map = map(path)?;
     let broken = |error| format_error(path, &format!("not a safetensors file: {error}"));
     let (_, header) = SafeTensors::read_metadata(&map).map_err(broken)?;
     let parsed = SafeTensors::deserialize(&map).map_err(broken)?;
@@ -57,11 +49,24 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
     Ok(contents)
 }
 
-fn format_error(path: &Path, reason: &str) -> Error {
+/// A file's bytes, mapped.
+pub(crate) fn map(path: &Path) -> Result<Arc<Mmap>, Error> {
+    let io = |source| Error::Io { path: path.into(), action: "read", source };
+    // A pipe would make the program wait for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(format_error(path, "is not a regular file"));
+    }
+    let file = File::open(path).map_err(io)?;
+    // SAFETY: a map is sound as long as no one truncates the file while it is read, which the
+    // documentation of `attendant` asks of the user.
+    Ok(Arc::new(unsafe { Mmap::map(&file) }.map_err(io)?))
+}
+
+pub(crate) fn format_error(path: &Path, reason: &str) -> Error {
     Error::Format { path: path.into(), reason: reason.into() }
 }
 
-fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+pub(crate) fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
     bytes.as_chunks::<N>().0.iter().copied()
 }
 

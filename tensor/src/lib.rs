@@ -2,7 +2,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`Tensor`] | shape, strides and a shared buffer; constructors and access |
+//! | [`Tensor`] | shape, strides and a shared buffer; access |
+//! | `constructors` | ranges, even steps, the identity, constants like another |
+//! | `display` | tensors as text |
 //! | `layout` | reshape, permute, narrow, broadcast: views where possible |
 //! | `views` | slices with steps, squeeze, unsqueeze, split, diagonal: always views |
 //! | `concat` | concat and stack |
@@ -21,16 +23,19 @@
 //! | [`vmath`] | exponential, logarithm, tanh, …, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
 //! | [`par`] | splitting work over threads without changing its result |
-//! | [`random`] | the one seeded generator |
+//! | [`random`] | the one seeded generator: distributions, permutations, draws |
 //! | [`tokens`] | token ids, checked where they enter |
 //! | [`mod@file`] | safetensors files in and out |
+//! | [`npy`] | NumPy's `.npy` files in and out |
 //!
 //! A wrong shape is a bug and panics with the operation, both shapes and a hint; whatever comes
 //! from outside (files, ids) returns a [`Result`].
 
 mod concat;
+mod constructors;
 mod convert;
 mod cumsum;
+mod display;
 pub mod einsum;
 mod elementwise;
 mod error;
@@ -40,6 +45,7 @@ mod indices;
 mod layout;
 mod mask;
 mod matmul;
+pub mod npy;
 mod pad;
 pub mod par;
 pub mod random;

@@ -2,8 +2,6 @@
 
 use crate::storage::{Buffer, Storage};
 use crate::{Float, shape};
-use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
-use std::fmt;
 use std::sync::Arc;
 
 /// An array of [`Float`] of any rank.
@@ -180,38 +178,6 @@ impl Tensor {
         let owned = matches!(Arc::get_mut(&mut self.storage), Some(Storage::Owned(_)));
         owned && self.is_contiguous()
     }
-
-    /// As an `ndarray` view of the same memory.
-    pub fn view(&self) -> ArrayViewD<'_, Float> {
-        if self.is_empty() {
-            return ArrayViewD::from_shape(IxDyn(&self.shape), &[]).expect("an empty view");
-        }
-        let strides = IxDyn(&self.strides);
-        let numbers = &self.storage.as_slice()[self.offset..];
-        ArrayViewD::from_shape(IxDyn(&self.shape).strides(strides), numbers)
-            .expect("the strides stay inside the buffer")
-    }
-
-    /// From an `ndarray` array or view, copied.
-    pub fn from_view(view: ArrayViewD<'_, Float>) -> Tensor {
-        Tensor::build(view.shape(), |out| {
-            for (out, &x) in out.iter_mut().zip(view.iter()) {
-                *out = x;
-            }
-        })
-    }
-}
-
-impl fmt::Display for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.view(), self.shape)
-    }
-}
-
-impl fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 #[cfg(test)]
@@ -235,19 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn displays_numbers_and_shape() {
-        assert_eq!(Tensor::new([1.0, 2.5], &[1, 2]).to_string(), "[[1, 2.5]] [1, 2]");
-    }
-
-    #[test]
     #[should_panic(expected = "new: 3 values do not fill the shape: [2, 2]")]
     fn the_number_of_values_must_fit_the_shape() {
         Tensor::new([1.0, 2.0, 3.0], &[2, 2]);
-    }
-
-    #[test]
-    fn goes_to_ndarray_and_back() {
-        let x = Tensor::new([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]).transpose(0, 1);
-        assert_eq!(Tensor::from_view(x.view()).to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
 }
