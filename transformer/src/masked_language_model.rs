@@ -5,9 +5,9 @@ use crate::{
     Activation, Block, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention,
     NormPlacement, Padded, Pass, Trace, parameters_of, sizes,
 };
-use autograd::{Parameter, Var};
+use autograd::{Parameter, Var, cross_entropy};
 use serde::{Deserialize, Serialize};
-use tensor::{Float, Rng, Tensor, Tokens};
+use tensor::{Float, Rng, Targets, Tensor, Tokens};
 
 /// The sizes of a masked language model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct MaskedLanguageModelConfig {
     pub n_heads: usize,
     /// The width inside the feed-forward networks.
     pub d_ff: usize,
+    /// The deviation of initial weights.
+    pub initializer_range: Float,
     /// Dropout of the embeddings, and of what is added to the residual stream.
     pub dropout: Float,
     /// ε of the layer normalizations.
@@ -41,6 +43,7 @@ impl Default for MaskedLanguageModelConfig {
             n_layers: 12,
             n_heads: 12,
             d_ff: 3072,
+            initializer_range: 0.02,
             dropout: 0.1,
             eps: 1e-12,
         }
@@ -75,7 +78,7 @@ pub struct MaskedLanguageModel {
 parameters_of!(MaskedLanguageModel { token_embedding, position_embedding, encoder, output_bias });
 
 impl MaskedLanguageModel {
-    /// Random weights: normal with deviation 0.02, as BERT's; biases zero.
+    /// Random weights: normal with deviation `initializer_range`, 0.02 in BERT; biases zero.
     ///
     /// # Errors
     /// If a size is 0, the heads do not divide the width, or the dropout is not in [0, 1).
@@ -84,7 +87,7 @@ impl MaskedLanguageModel {
         rng: &mut Rng,
     ) -> Result<MaskedLanguageModel, Error> {
         check(&config)?;
-        let (d_model, init) = (config.d_model, Init::Normal(0.02));
+        let (d_model, init) = (config.d_model, Init::Normal(config.initializer_range));
         Ok(MaskedLanguageModel {
             token_embedding: Embedding::new(rng, config.vocab_size, d_model, init),
             position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init),
@@ -105,6 +108,24 @@ impl MaskedLanguageModel {
     #[track_caller]
     pub fn forward(&self, text: &Padded) -> Var {
         self.logits(&self.hidden(text, None))
+    }
+
+    /// The cross-entropy of the targets that count, one for each position, averaged. Only they are
+    /// given scores.
+    ///
+    /// # Panics
+    /// As [`MaskedLanguageModel::forward`], or if the targets are not as many as the positions or
+    /// none counts.
+    #[track_caller]
+    pub fn loss(&self, text: &Padded, targets: &Targets) -> Var {
+        let hidden = self.hidden(text, None);
+        let rows = hidden.reshape(&[text.tokens.ids().len(), hidden.size(-1)]);
+        let counts = |(_, id): &(u32, &u32)| **id != Targets::IGNORED;
+        let (places, ids): (Vec<u32>, Vec<u32>) = (0..).zip(targets.ids()).filter(counts).unzip();
+        let wrong = "a place and an id come from checked ones";
+        let places = Tokens::new(places, rows.size(0)).expect(wrong);
+        let targets = Targets::new(ids, targets.vocab_size()).expect(wrong);
+        cross_entropy(&self.logits(&rows.embedding(&places)), &targets)
     }
 
     /// The encoder's output, `[batch_size, seq_len, d_model]`; what the blocks saw is noted in
@@ -148,7 +169,7 @@ fn check(config: &MaskedLanguageModelConfig) -> Result<(), Error> {
 }
 
 fn block(config: &MaskedLanguageModelConfig, rng: &mut Rng) -> Block {
-    let (d_model, init) = (config.d_model, Init::Normal(0.02));
+    let (d_model, init) = (config.d_model, Init::Normal(config.initializer_range));
     let sizes = (d_model, config.d_ff);
     Block {
         norm_1: LayerNorm::new(d_model, config.eps).into(),
@@ -156,5 +177,53 @@ fn block(config: &MaskedLanguageModelConfig, rng: &mut Rng) -> Block {
         norm_2: LayerNorm::new(d_model, config.eps).into(),
         feed_forward: FeedForward::new(rng, sizes, Activation::Gelu, init, init),
         residual: Residual { placement: NormPlacement::Pre, dropout: config.dropout },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> MaskedLanguageModel {
+        let config = MaskedLanguageModelConfig {
+            vocab_size: 11,
+            max_seq_len: 4,
+            d_model: 8,
+            n_layers: 1,
+            n_heads: 2,
+            d_ff: 16,
+            initializer_range: 0.5,
+            ..MaskedLanguageModelConfig::default()
+        };
+        MaskedLanguageModel::new(config, &mut Rng::seeded(1)).unwrap()
+    }
+
+    #[test]
+    fn the_loss_is_that_of_all_scores() {
+        let text = Padded::right(&[vec![1, 2, 3], vec![4]], 11).unwrap();
+        let ignored = Targets::IGNORED;
+        let targets = Targets::new([5, ignored, 6, 7, ignored, ignored], 11).unwrap();
+        let model = model();
+        let whole = cross_entropy(&model.forward(&text), &targets).item();
+        assert!((model.loss(&text, &targets).item() - whole).abs() < 1e-5);
+    }
+
+    #[test]
+    fn padding_changes_nothing_and_the_future_is_seen() {
+        let model = model();
+        let scores = |rows: &[Vec<u32>]| model.forward(&Padded::right(rows, 11).unwrap());
+        let both = scores(&[vec![1, 2], vec![3, 4, 5, 6]]).narrow(0, 0, 1).narrow(1, 0, 2);
+        let alone = scores(&[vec![1, 2]]);
+        assert!((both - &alone).value().to_vec().iter().all(|d| d.abs() < 1e-5));
+        let other = scores(&[vec![1, 9]]).narrow(1, 0, 1) - alone.narrow(1, 0, 1);
+        assert!(other.value().to_vec().iter().any(|d| d.abs() > 1e-3));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "masked_language_model: the context holds 4 positions: [1, 5]; cut the sequence"
+    )]
+    fn a_sequence_longer_than_the_context_is_a_bug() {
+        model().forward(&Padded::right(&[vec![0; 5]], 11).unwrap());
     }
 }

@@ -35,6 +35,7 @@ parameters_of!(MultiHeadAttention { ..projections, w_o });
 
 /// The maps to queries, keys and values; the heads' columns lie side by side.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a block has one: the difference is not worth an allocation
 pub enum Projections {
     /// All in one matrix, as in GPT-2: `[d_model, (n_heads + 2 · n_kv_heads) · d_k]`.
     Joined {
