@@ -2,7 +2,7 @@
 
 use crate::Var;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
-use tensor::{Float, Tensor, vmath};
+use tensor::{Float, Tensor, par, simd, vmath};
 
 /// Each number times the chance that a standard normal one is below it.
 ///
@@ -20,7 +20,18 @@ use tensor::{Float, Tensor, vmath};
 /// assert_eq!(y.item(), 0.0);
 /// ```
 pub fn gelu(x: &Tensor) -> Tensor {
-    x.map(|x| x * normal_below(x))
+    let x = x.contiguous();
+    Tensor::build(x.shape(), |y| {
+        par::for_pieces(y, |first, y| gelu_slice(&x.data()[first..], y));
+    })
+}
+
+simd! {
+    fn gelu_slice(x: &[Float], y: &mut [Float]) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = x * normal_below(x);
+        }
+    }
 }
 
 /// Φ(x)
@@ -35,12 +46,19 @@ fn normal_below(x: Float) -> Float {
 /// \bar x = \bar y \Big( \Phi(x) + \frac{x}{\sqrt{2 \pi}}\, e^{-x^2 / 2} \Big)
 /// ```
 pub fn gelu_backward(x: &Tensor, mut dy: Tensor) -> Tensor {
-    const INVERSE_ROOT_OF_TWO_PI: Float = (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as Float;
-    dy.apply_zip(x, |dy, x| {
-        let density = INVERSE_ROOT_OF_TWO_PI * vmath::exp(-0.5 * x * x);
-        dy * (normal_below(x) + x * density)
-    });
+    let x = x.contiguous();
+    par::for_pieces(dy.data_mut(), |first, dy| gelu_backward_slice(&x.data()[first..], dy));
     dy
+}
+
+simd! {
+    fn gelu_backward_slice(x: &[Float], dy: &mut [Float]) {
+        const INVERSE_ROOT_OF_TWO_PI: Float = (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as Float;
+        for (dy, &x) in dy.iter_mut().zip(x) {
+            let density = INVERSE_ROOT_OF_TWO_PI * vmath::exp(-0.5 * x * x);
+            *dy *= normal_below(x) + x * density;
+        }
+    }
 }
 
 impl Var {

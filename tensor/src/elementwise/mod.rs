@@ -10,7 +10,7 @@ use crate::{Float, Tensor, par, shape, simd};
 use rows::Rows;
 
 simd! {
-    fn map_slice<F: Fn(Float) -> Float>(x: &[Float], out: &mut [Float], f: F) {
+    fn map_slice<F: Fn(Float) -> Float>(x: &[Float], out: &mut [Float], f: &F) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = f(x);
         }
@@ -18,7 +18,7 @@ simd! {
 }
 
 simd! {
-    fn map_in_place<F: Fn(Float) -> Float>(x: &mut [Float], f: F) {
+    fn map_in_place<F: Fn(Float) -> Float>(x: &mut [Float], f: &F) {
         for x in x {
             *x = f(*x);
         }
@@ -26,7 +26,7 @@ simd! {
 }
 
 simd! {
-    fn zip_slices<F: Fn(Float, Float) -> Float>(a: &[Float], b: &[Float], out: &mut [Float], f: F) {
+    fn zip_slices<F: Fn(Float, Float) -> Float>(a: &[Float], b: &[Float], out: &mut [Float], f: &F) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
             *out = f(a, b);
         }
@@ -34,7 +34,7 @@ simd! {
 }
 
 simd! {
-    fn zip_in_place<F: Fn(Float, Float) -> Float>(a: &mut [Float], b: &[Float], f: F) {
+    fn zip_in_place<F: Fn(Float, Float) -> Float>(a: &mut [Float], b: &[Float], f: &F) {
         for (a, &b) in a.iter_mut().zip(b) {
             *a = f(*a, b);
         }
@@ -81,8 +81,8 @@ impl Tensor {
                     let (a, b) = (&a[a_start..], &b[b_start..]);
                     match rows.steps {
                         [1, 1] => zip_slices(a, b, out, &f),
-                        [1, _] => map_slice(a, out, |a| f(a, b[0])),
-                        [_, 1] => map_slice(b, out, |b| f(a[0], b)),
+                        [1, _] => map_slice(a, out, &|a| f(a, b[0])),
+                        [_, 1] => map_slice(b, out, &|b| f(a[0], b)),
                         _ => out.fill(f(a[0], b[0])),
                     }
                 });
@@ -115,7 +115,7 @@ impl Tensor {
         par::for_pieces(self.data_mut(), |first, x| {
             rows.visit(first, x, |[start], x| match rows.steps {
                 [1] => zip_in_place(x, &y[start..], &f),
-                _ => map_in_place(x, |x| f(x, y[start])),
+                _ => map_in_place(x, &|x| f(x, y[start])),
             });
         });
     }
