@@ -1,7 +1,7 @@
 //! The list of operations as the tests walk it: each with its text and its cases.
 
 use crate::Var;
-use tensor::{Float, Rng, Tensor};
+use tensor::{Float, Indices, Rng, Tensor};
 
 /// An operation of the list.
 pub(crate) struct Operation {
@@ -51,4 +51,11 @@ impl Case {
     pub fn is_large(&self) -> bool {
         self.inputs.iter().map(Tensor::len).sum::<usize>() > 2000
     }
+}
+
+/// Positions of `shape` along an axis of `size`, among which some repeat.
+pub(crate) fn positions(shape: &[usize], size: usize) -> Indices {
+    let mut rng = Rng::seeded(0xCA5E);
+    let positions: Vec<usize> = (0..shape.iter().product()).map(|_| rng.below(size)).collect();
+    Indices::new(positions, shape)
 }

@@ -1,6 +1,7 @@
 //! A run of entries along one axis.
 
 use crate::{Gradient, Var};
+use tensor::Tensor;
 
 impl Var {
     /// The `len` entries from `start` along `axis`; negative axes count from the end.
@@ -23,9 +24,7 @@ impl Var {
     pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Var {
         let value = self.value().narrow(axis, start, len);
         let axis = tensor::shape::axis("narrow", self.shape(), axis);
-        Var::record("narrow", [self], value, [], move |part, []| {
-            [Gradient::Slice { axis, start, part }]
-        })
+        self.run(axis, start, value)
     }
 
     /// The value cut along `axis` into runs of the given lengths.
@@ -43,17 +42,22 @@ impl Var {
     /// If the lengths do not add up to the size of the axis.
     #[track_caller]
     pub fn split_all(&self, axis: isize, lengths: &[usize]) -> Vec<Var> {
-        if lengths.iter().sum::<usize>() != self.size(axis) {
-            let rule = format!("the lengths {lengths:?} do not add up to the size of axis {axis}");
-            tensor::shape::wrong("split", &rule, &[self.shape()], "");
-        }
-        let mut parts = Vec::with_capacity(lengths.len());
-        let mut start = 0;
-        for &len in lengths {
-            parts.push(self.narrow(axis, start, len));
+        let values = self.value().split(axis, lengths);
+        let axis = tensor::shape::axis("split", self.shape(), axis);
+        let (mut parts, mut start) = (Vec::with_capacity(lengths.len()), 0);
+        for (value, &len) in values.into_iter().zip(lengths) {
+            parts.push(self.run(axis, start, value));
             start += len;
         }
         parts
+    }
+
+    /// Records that `value` holds the entries from `start` along `axis`.
+    #[track_caller]
+    fn run(&self, axis: usize, start: usize, value: Tensor) -> Var {
+        Var::record("narrow", [self], value, [], move |part, []| {
+            [Gradient::Slice { axis, start, part }]
+        })
     }
 }
 
@@ -71,6 +75,10 @@ pub(crate) mod tests {
         vec![
             Case::new([&[2, 5]], |x| x[0].narrow(1, 1, 3)),
             Case::new([&[1, 5]], crossed),
+            Case::new([&[5, 2]], |x| {
+                let parts = x[0].split_all(0, &[2, 1, 2]);
+                &parts[0] * &parts[1] + &parts[2]
+            }),
             Case::new([&[200, 300]], |x| x[0].narrow(0, 20, 150)),
         ]
     }
@@ -89,8 +97,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "split: the lengths [1, 1] do not add up to the size of axis -1: \
-                               [2, 3]")]
+    #[should_panic(expected = "split: sizes [1, 1] do not add up to axis 1: [2, 3]")]
     fn the_parts_make_up_the_whole() {
         Var::leaf(Tensor::zeros(&[2, 3])).split(-1, [1, 1]);
     }
