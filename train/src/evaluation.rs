@@ -88,7 +88,7 @@ pub fn write(
         let rows: Vec<&[u32]> = indices.iter().map(|&index| &prompts[index][..]).collect();
         let settings = Generation {
             max_length: Some(model.config.max_seq_len),
-            end_tokens: vec![end],
+            end_tokens: Some(vec![end]),
             ..Generation::default()
         };
         let written = model.generate_batch(&rows, &settings)?;

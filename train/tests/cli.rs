@@ -276,6 +276,14 @@ fn contradictory_settings_say_what_to_write() {
         generate(&["--do-sample", "--greedy"]),
         "error: the argument '--do-sample' cannot be used with '--greedy'"
     );
+    assert_eq!(
+        generate(&["--num-beams", "4", "--do-sample"]),
+        "error: --num-beams needs greedy search; leave out --do-sample"
+    );
+    assert_eq!(
+        generate(&["--length-penalty", "-1"]),
+        "error: --length-penalty needs beams; add --num-beams"
+    );
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Cache {
     }
 }
 
-/// Keys and values of one layer, `[batch_size, n_kv_heads, capacity, d_k]`.
+/// Keys and values of one layer, `[batch_size, n_kv_heads, n, d_k]`: n grows to the capacity.
 #[derive(Clone, Debug)]
 pub struct LayerCache {
     keys: Option<Tensor>,
@@ -84,9 +84,15 @@ impl LayerCache {
         assert!(start + added <= self.capacity, "cache: {} positions are full", self.capacity);
         self.len += added;
         let append = |store: &mut Option<Tensor>, new: &Var| {
-            let mut shape = new.shape().to_vec();
-            shape[2] = self.capacity;
-            let store = store.get_or_insert_with(|| Tensor::zeros(&shape));
+            if store.as_ref().is_none_or(|store| store.size(2) < self.len) {
+                let mut shape = new.shape().to_vec();
+                shape[2] = (2 * self.len).min(self.capacity); // so that few appends copy
+                let old = store.replace(Tensor::zeros(&shape));
+                if let (Some(old), Some(store)) = (old, &mut *store) {
+                    store.assign_at(2, 0, &old.narrow(2, 0, start));
+                }
+            }
+            let store = store.as_mut().expect("it was just made");
             store.assign_at(2, start, new.value());
             Var::constant(store.narrow(2, 0, self.len))
         };
@@ -96,5 +102,52 @@ impl LayerCache {
     /// The keys and values of the encoder's output, computed by the first call.
     pub fn memory(&mut self, compute: impl FnOnce() -> (Var, Var)) -> (Var, Var) {
         self.memory.get_or_insert_with(compute).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tensor::{Float, Rng};
+
+    #[test]
+    fn grows_with_what_it_holds() {
+        let mut rng = Rng::seeded(1);
+        let all = rng.normal(&[2, 3, 9, 4], 1.0);
+        let mut cache = Cache::new(1, 2, usize::MAX);
+        let mut start = 0;
+        for count in [3, 1, 1, 1, 2, 1] {
+            let new = Var::constant(all.narrow(2, start, count));
+            start += count;
+            let (k, v) = cache.layers[0].extend(&new, &(&new * 2.0));
+            let seen = all.narrow(2, 0, start);
+            assert_eq!(k.value().to_vec(), seen.to_vec());
+            assert_eq!(v.value().to_vec(), (seen * 2.0).to_vec());
+        }
+    }
+
+    #[test]
+    fn rows_are_left_out_repeated_and_in_any_order() {
+        let mut cache = Cache::new(1, 3, 4);
+        let rows = |values: [Float; 3]| Var::constant(Tensor::new(values, &[3, 1, 1, 1]));
+        cache.advance(&[true, false, true]);
+        cache.layers[0].extend(&rows([1.0, 2.0, 3.0]), &rows([4.0, 5.0, 6.0]));
+        cache.layers[0].memory(|| (rows([7.0, 8.0, 9.0]), rows([0.0, 1.0, 2.0])));
+        cache.reorder(&[2, 0, 0, 1]);
+        assert_eq!(cache.is_token, [[true], [true], [true], [false]]);
+        let new = Var::constant(Tensor::zeros(&[4, 1, 1, 1]));
+        let (k, v) = cache.layers[0].extend(&new, &new);
+        assert_eq!(k.value().to_vec(), [3.0, 0.0, 1.0, 0.0, 1.0, 0.0, 2.0, 0.0]);
+        assert_eq!(v.value().to_vec(), [6.0, 0.0, 4.0, 0.0, 4.0, 0.0, 5.0, 0.0]);
+        let (k, v) = cache.layers[0].memory(|| unreachable!("it is computed once"));
+        assert_eq!(k.value().to_vec(), [9.0, 7.0, 7.0, 8.0]);
+        assert_eq!(v.value().to_vec(), [2.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "cache: 2 positions are full")]
+    fn goes_no_further_than_its_capacity() {
+        let new = Var::constant(Tensor::zeros(&[1, 1, 3, 1]));
+        Cache::new(1, 1, 2).layers[0].extend(&new, &new);
     }
 }

@@ -14,7 +14,7 @@
 //! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
 //! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
 //! | [`masked_language_model`] | an encoder that fills in masked tokens |
-//! | [`mod@generate`] | greedy decoding and sampling |
+//! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`checkpoint`] | folders in Hugging Face's layout, in and out |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
 
@@ -48,7 +48,7 @@ pub use cache::Cache;
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};
 pub use error::Error;
 pub use feed_forward::FeedForward;
-pub use generate::Generation;
+pub use generate::{Autoregressive, EarlyStopping, Generation, Hypothesis};
 pub use gpt2::{Gpt2, Gpt2Config};
 pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};

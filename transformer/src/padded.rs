@@ -57,6 +57,21 @@ impl Padded {
         Ok(Padded { tokens, is_token: is_token.into() })
     }
 
+    /// The rows that `rows` names, in that order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn select(&self, rows: &[usize]) -> Padded {
+        let width = self.tokens.shape()[1];
+        let pick = |row: &usize| row * width..(row + 1) * width;
+        let ids = rows.iter().flat_map(|row| self.tokens.ids()[pick(row)].to_vec());
+        let is_token = rows.iter().flat_map(|row| self.is_token[pick(row)].to_vec()).collect();
+        let tokens = Tokens::new(ids.collect::<Vec<_>>(), self.tokens.vocab_size());
+        let tokens = tokens.expect("they were checked before").reshape(&[rows.len(), width]);
+        Padded { tokens, is_token }
+    }
+
     /// A mask that hides the padding from every query.
     pub fn mask(&self) -> Mask {
         match self.is_token.contains(&false) {
@@ -79,6 +94,15 @@ mod tests {
         assert_eq!(left.tokens.ids(), [0, 1, 0, 0, 2, 3]);
         assert_eq!(*left.is_token, [false, true, false, false, true, true]);
         assert_eq!(left.tokens.shape(), [3, 2]);
+    }
+
+    #[test]
+    fn rows_are_selected_in_any_order_and_number() {
+        let all = Padded::right(&[vec![1], vec![2, 3]], 5).unwrap();
+        let some = all.select(&[1, 0, 1]);
+        assert_eq!(some.tokens.ids(), [2, 3, 1, 0, 2, 3]);
+        assert_eq!(*some.is_token, [true, true, true, false, true, true]);
+        assert_eq!(all.select(&[]).tokens.shape(), [0, 2]);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn a_batch_of_prompts_generates_what_each_generates_alone() {
         let settings = Generation {
             max_new_tokens: Some(12),
             do_sample,
-            end_tokens: vec![53],
+            end_tokens: Some(vec![53]),
             ..Generation::default()
         };
         let batch = model.generate_batch(&prompts, &settings).unwrap();

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::PathBuf;
 use tensor::{Rng, Tensor, Tokens, file::Contents};
-use transformer::{EncoderDecoder, MaskedLanguageModel, Module, Padded, state};
+use transformer::{EncoderDecoder, Generation, MaskedLanguageModel, Module, Padded, state};
 
 const VOCAB_SIZE: usize = 23;
 
@@ -82,6 +82,23 @@ fn encoder_decoders_equal_pytorchs() {
         assert_close("logits", logits.value(), &golden.tensors["logits"]);
         let loss = cross_entropy_smoothed(&logits, &targets(&golden, VOCAB_SIZE), 0.1);
         assert_loss_and_gradients(&model, &loss, &golden);
+    }
+}
+
+#[test]
+fn greedy_ids_equal_pytorchs() {
+    for placement in ["pre", "post"] {
+        let (model, golden) = encoder_decoder(placement);
+        let settings = Generation {
+            max_new_tokens: Some(8),
+            end_tokens: Some(vec![]),
+            ..Generation::default()
+        };
+        let mut sources = ids(&golden, "source");
+        for source in &mut sources {
+            source.retain(|&id| id != 0);
+        }
+        assert_eq!(model.generate_batch(&sources, &settings).unwrap(), ids(&golden, "greedy"));
     }
 }
 

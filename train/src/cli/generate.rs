@@ -46,6 +46,12 @@ pub struct Arguments {
     /// Draw among the fewest tokens whose probabilities sum to P
     #[arg(long)]
     top_p: Option<Float>,
+    /// Keep the N most probable texts at each step, and take the best
+    #[arg(long, value_name = "N")]
+    num_beams: Option<usize>,
+    /// Above 0, beams that grow longer are favoured, below 0 shorter ones [default: 1]
+    #[arg(long, allow_hyphen_values = true)]
+    length_penalty: Option<Float>,
     /// Go on after the end token, as after any other
     #[arg(long)]
     ignore_eos: bool,
@@ -70,6 +76,7 @@ impl Arguments {
                 return Err(Error::Usage(format!("{option} needs sampling; add --do-sample")));
             }
         }
+        let beams = self.beams(&folder, do_sample)?;
         let folder_length = folder.max_new_tokens.filter(|_| self.max_length.is_none());
         let folder = if do_sample { folder } else { Generation::default() };
         let settings = Generation {
@@ -79,11 +86,32 @@ impl Arguments {
             temperature: self.temperature.unwrap_or(folder.temperature),
             top_k: self.top_k.or(folder.top_k),
             top_p: self.top_p.or(folder.top_p),
-            end_tokens: end.filter(|_| !self.ignore_eos).into_iter().collect(),
+            end_tokens: Some(end.filter(|_| !self.ignore_eos).into_iter().collect()),
             seed,
+            ..beams
         };
         settings.check().map_err(|error| Error::Usage(error.to_string()))?;
         Ok(settings)
+    }
+
+    /// The settings of beams alone; those of the folder count where nothing is drawn.
+    fn beams(&self, folder: &Generation, do_sample: bool) -> Result<Generation, Error> {
+        let of_folder = if self.greedy || do_sample { 1 } else { folder.num_beams };
+        let num_beams = self.num_beams.unwrap_or(of_folder);
+        if num_beams > 1 && do_sample {
+            let cure = if self.do_sample { "leave out --do-sample" } else { "add --greedy" };
+            return Err(Error::Usage(format!("--num-beams needs greedy search; {cure}")));
+        }
+        if num_beams == 1 && self.length_penalty.is_some() {
+            return Err(Error::Usage("--length-penalty needs beams; add --num-beams".into()));
+        }
+        let folder = if num_beams > 1 { folder.clone() } else { Generation::default() };
+        Ok(Generation {
+            num_beams,
+            length_penalty: self.length_penalty.unwrap_or(folder.length_penalty),
+            early_stopping: folder.early_stopping,
+            ..Generation::default()
+        })
     }
 }
 

@@ -1,222 +1,134 @@
-//! Generation: one token after the other, each read from the scores that the model gives it.
+//! Generation: one token after the other, each read from the scores that a model gives it.
 
+mod autoregressive;
+pub mod beam;
+mod encoder_decoder;
+mod gpt2;
 pub mod sampling;
+mod settings;
 
-use crate::{Cache, Error, Gpt2};
+pub use autoregressive::Autoregressive;
+pub use beam::Hypothesis;
+pub use encoder_decoder::Reading;
+pub use settings::{EarlyStopping, Generation};
+
+use crate::{Error, Padded};
 use autograd::no_grad;
 use sampling::Sampler;
-use serde::Deserialize;
-use std::io::ErrorKind;
-use std::path::Path;
-use tensor::{Float, Rng, Tokens};
+use tensor::{Rng, Tokens};
 
-/// How to generate. The default is greedy, 20 new tokens.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Generation {
-    /// New tokens at most; 20 where neither this nor `max_length` is given.
-    pub max_new_tokens: Option<usize>,
-    /// Tokens at most, the prompt included.
-    pub max_length: Option<usize>,
-    /// Draw the next token instead of taking the most probable.
-    pub do_sample: bool,
-    /// Scores are divided by it before they become probabilities; 0 is greedy.
-    pub temperature: Float,
-    /// Draw among this many most probable tokens.
-    pub top_k: Option<usize>,
-    /// Draw among the fewest tokens whose probabilities sum to at least this.
-    pub top_p: Option<Float>,
-    /// Tokens that end a text; they are part of the result.
-    pub end_tokens: Vec<u32>,
-    /// What fixes the draws.
-    pub seed: u64,
-}
-
-impl Default for Generation {
-    fn default() -> Generation {
-        Generation {
-            max_new_tokens: None,
-            max_length: None,
-            do_sample: false,
-            temperature: 1.0,
-            top_k: None,
-            top_p: None,
-            end_tokens: Vec::new(),
-            seed: 0,
-        }
+/// What a model writes to `ids`, up to and with an end token: [`generate_batch`] of one row.
+///
+/// # Errors
+/// As [`generate_batch`], and if several sequences are to be returned.
+pub fn generate<M: Autoregressive>(
+    model: &M,
+    ids: &[u32],
+    settings: &Generation,
+) -> Result<Vec<u32>, Error> {
+    if settings.num_return_sequences > 1 {
+        let text = "generate returns one sequence; for num_return_sequences take generate_batch";
+        return Err(Error::Request(text.into()));
     }
+    Ok(generate_batch(model, &[ids], settings)?.remove(0))
 }
 
-/// `generation_config.json`: how a model's makers would have it generate.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct GenerationConfig {
-    do_sample: bool,
-    temperature: Option<Float>,
-    top_k: Option<usize>,
-    top_p: Option<Float>,
-    max_new_tokens: Option<usize>,
-}
-
-impl Generation {
-    /// What `generation_config.json` in a model's folder says; the default where there is none.
-    /// Settings of sampling count only where it samples, as in Transformers.
-    ///
-    /// # Errors
-    /// If the file can't be read or is not what it should be.
-    pub fn from_folder(folder: &Path) -> Result<Generation, Error> {
-        let path = folder.join("generation_config.json");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(Generation::default());
+/// What a model writes to each row of `ids`, up to and with an end token. Of a decoder that stands
+/// alone the ids are the beginning of the result; of an encoder–decoder they are the source, and the
+/// result begins with the start token.
+///
+/// Greedily, or with beams, each row gets the same tokens as alone; sampled, row `i` draws from a
+/// generator of its own, fixed by seed and `i`. Where several sequences are returned for each row,
+/// they follow one another.
+///
+/// # Errors
+/// If settings contradict each other, a row is empty, does not fit the context, or holds an id beyond
+/// the vocabulary; or if the model's scores are not numbers.
+pub fn generate_batch<M: Autoregressive>(
+    model: &M,
+    ids: &[impl AsRef<[u32]>],
+    settings: &Generation,
+) -> Result<Vec<Vec<u32>>, Error> {
+    settings.check()?;
+    if settings.num_beams > 1 {
+        let found = beam::search(model, ids, settings)?;
+        return Ok(found.into_iter().flatten().map(|hypothesis| hypothesis.ids).collect());
+    }
+    let Begun { mut rows, limits, end_tokens, mut tokens, mut state } =
+        Begun::new(model, ids, settings)?;
+    let mut samplers: Vec<Sampler> = (0..rows.len())
+        .map(|row| Sampler::new(settings, Rng::derived(settings.seed, &[row as u64])))
+        .collect();
+    let mut open: Vec<usize> =
+        (0..rows.len()).filter(|&row| rows[row].len() < limits[row]).collect();
+    while !open.is_empty() {
+        let scores = no_grad(|| model.next_scores(&tokens, &mut state)).to_vec();
+        let (mut kept, mut next) = (Vec::new(), Vec::new());
+        for (index, scores) in scores.chunks_exact(model.vocab_size()).enumerate() {
+            let row = open[index];
+            let id = samplers[row].next(scores)?;
+            rows[row].push(id);
+            if rows[row].len() < limits[row] && !end_tokens.contains(&id) {
+                kept.push(index);
+                next.push(id);
             }
-            Err(source) => return Err(Error::Io { path, action: "read", source }),
-        };
-        let config: GenerationConfig = serde_json::from_str(&text)
-            .map_err(|error| Error::Config { path: path.clone(), reason: error.to_string() })?;
-        let mut settings = Generation {
-            max_new_tokens: config.max_new_tokens,
-            do_sample: config.do_sample,
-            ..Generation::default()
-        };
-        if config.do_sample {
-            settings.temperature = config.temperature.unwrap_or(1.0);
-            // 0 is Transformers' way to say: all of them.
-            settings.top_k = config.top_k.filter(|&k| k > 0);
-            settings.top_p = config.top_p;
         }
-        let wrong = |error: Error| Error::Config { path, reason: error.to_string() };
-        settings.check().map_err(wrong)?;
-        Ok(settings)
+        reorder(model, &mut state, &kept, open.len());
+        open = kept.into_iter().map(|index| open[index]).collect();
+        tokens = column(next, model.vocab_size())?;
     }
-
-    /// # Errors
-    /// If settings contradict each other or are out of range; says what to write instead.
-    pub fn check(&self) -> Result<(), Error> {
-        let wrong = |text: &str| Err(Error::Request(text.into()));
-        let plain = self.temperature == 1.0 || self.temperature == 0.0;
-        let nothing_to_draw = plain && self.top_k.is_none() && self.top_p.is_none();
-        if !(self.do_sample || nothing_to_draw) {
-            return wrong("temperature, top_k and top_p need sampling; set do_sample");
-        }
-        if self.max_new_tokens.is_some() && self.max_length.is_some() {
-            return wrong("max_new_tokens and max_length are both set; set one of them");
-        }
-        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
-            return wrong("temperature must be 0 (greedy) or a positive number");
-        }
-        if self.top_k == Some(0) {
-            return wrong("top_k is 0; it must be at least 1, or absent");
-        }
-        if self.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
-            return wrong("top_p must be above 0 and at most 1");
-        }
-        Ok(())
-    }
-
-    /// How many tokens may follow a prompt of `prompt_len` in a context of `max_seq_len`.
-    fn room(&self, prompt_len: usize, max_seq_len: usize) -> Result<usize, Error> {
-        let wrong = |text: String| Err(Error::Request(text));
-        if prompt_len == 0 {
-            return wrong("the prompt is empty; give at least one token".into());
-        }
-        if prompt_len > max_seq_len {
-            return wrong(format!(
-                "the prompt has {prompt_len} tokens, the model's context holds {max_seq_len}; \
-                 shorten the prompt"
-            ));
-        }
-        let new = match self.max_length {
-            Some(length) if length <= prompt_len => {
-                return wrong(format!(
-                    "max_length is {length}, but the prompt alone has {prompt_len} tokens"
-                ));
-            }
-            Some(length) => length - prompt_len,
-            None => self.max_new_tokens.unwrap_or(20),
-        };
-        if new > max_seq_len - prompt_len {
-            return wrong(format!(
-                "the prompt has {prompt_len} tokens and {new} new ones were asked for, the model's \
-                 context holds {max_seq_len}; ask for at most {}",
-                max_seq_len - prompt_len
-            ));
-        }
-        Ok(new)
-    }
+    Ok(rows)
 }
 
-impl Gpt2 {
-    /// The prompt and the tokens that follow it, up to and with an end token.
-    ///
-    /// # Errors
-    /// If settings contradict each other, the prompt is empty, does not fit the context, or holds
-    /// an id beyond the vocabulary.
-    pub fn generate(&self, prompt: &[u32], settings: &Generation) -> Result<Vec<u32>, Error> {
-        Ok(self.generate_batch(&[prompt], settings)?.remove(0))
-    }
+/// A request before the first token of its answer.
+struct Begun<S> {
+    /// What the result of each row begins with.
+    rows: Vec<Vec<u32>>,
+    /// Most tokens of each row.
+    limits: Vec<usize>,
+    end_tokens: Vec<u32>,
+    /// What the model reads first.
+    tokens: Padded,
+    state: S,
+}
 
-    /// [`Gpt2::generate`] for several prompts at once, shorter ones padded on the left. Greedily
-    /// each gets the same tokens as alone; sampled, row `i` draws from a generator of its own, fixed by
-    /// seed and `i`.
-    ///
-    /// # Errors
-    /// As [`Gpt2::generate`].
-    pub fn generate_batch(
-        &self,
-        prompts: &[impl AsRef<[u32]>],
+impl<S> Begun<S> {
+    fn new<M: Autoregressive<State = S>>(
+        model: &M,
+        ids: &[impl AsRef<[u32]>],
         settings: &Generation,
-    ) -> Result<Vec<Vec<u32>>, Error> {
-        settings.check()?;
-        let context = self.config.max_seq_len;
-        let mut rooms = Vec::new();
-        for prompt in prompts {
-            rooms.push(settings.room(prompt.as_ref().len(), context)?);
-        }
-        let mut rows: Vec<Vec<u32>> = prompts.iter().map(|p| p.as_ref().to_vec()).collect();
-        let (width, steps) = (
-            rows.iter().map(Vec::len).max().unwrap_or(0),
-            rooms.iter().copied().max().unwrap_or(0),
-        );
-        let (padded, mut is_token) = pad_left(&rows, width);
-        let mut tokens = Tokens::batch(&padded, self.config.vocab_size)?;
-        let mut cache = Cache::new(self.stack.blocks.len(), rows.len(), width + steps);
-        let mut samplers: Vec<Sampler> = (0..rows.len())
-            .map(|row| Sampler::new(settings, Rng::derived(settings.seed, &[row as u64])))
-            .collect();
-        let mut open = vec![true; rows.len()];
-        for step in 0..steps {
-            let logits = no_grad(|| self.next_logits(&tokens, &is_token, &mut cache));
-            let mut next = vec![0; rows.len()];
-            for (row, scores) in logits.chunks_exact(self.config.vocab_size).enumerate() {
-                if !open[row] {
-                    continue;
-                }
-                next[row] = samplers[row].next(scores)?;
-                rows[row].push(next[row]);
-                open[row] = step + 1 < rooms[row] && !settings.end_tokens.contains(&next[row]);
+    ) -> Result<Begun<S>, Error> {
+        let ids: Vec<&[u32]> = ids.iter().map(AsRef::as_ref).collect();
+        let (mut rows, mut limits, mut capacity) = (Vec::new(), Vec::new(), 0);
+        for ids in &ids {
+            if ids.is_empty() {
+                return Err(Error::Request("the prompt is empty; give at least one token".into()));
             }
-            if !open.contains(&true) {
-                break;
-            }
-            tokens = Tokens::new(next, self.config.vocab_size)?.reshape(&[rows.len(), 1]);
-            is_token.clone_from(&open);
+            let row = model.first_tokens(ids).to_vec();
+            let room = settings.room(row.len(), model.max_seq_len())?;
+            limits.push(row.len().saturating_add(room));
+            capacity = capacity.max(room);
+            rows.push(row);
         }
-        Ok(rows)
-    }
-
-    /// The scores after the last position, row by row.
-    fn next_logits(&self, tokens: &Tokens, is_token: &[bool], cache: &mut Cache) -> Vec<Float> {
-        let hidden = self.hidden_cached(tokens, is_token, cache);
-        let last = hidden.narrow(1, tokens.shape()[1] - 1, 1); // [batch_size, 1, d_model]
-        self.logits(&last.reshape(&[tokens.shape()[0], self.config.d_model])).value().to_vec()
+        let tokens = Padded::left(&rows, model.vocab_size())?;
+        let capacity = capacity.saturating_add(tokens.tokens.shape()[1]);
+        let state = no_grad(|| model.start(&ids, capacity))?;
+        let end_tokens = settings.end_tokens.clone().unwrap_or_else(|| model.end_tokens());
+        Ok(Begun { rows, limits, end_tokens, tokens, state })
     }
 }
 
-fn pad_left(rows: &[Vec<u32>], width: usize) -> (Vec<Vec<u32>>, Vec<bool>) {
-    let pad = |row: &Vec<u32>| [vec![0; width - row.len()], row.clone()].concat();
-    let mark = |row: &Vec<u32>| (0..width).map(move |i| i + row.len() >= width).collect::<Vec<_>>();
-    (rows.iter().map(pad).collect(), rows.iter().flat_map(mark).collect())
+/// Row `i` of the state becomes what row `rows[i]` of `count` was; if all stay, nothing is copied.
+fn reorder<M: Autoregressive>(model: &M, state: &mut M::State, rows: &[usize], count: usize) {
+    let stays = rows.len() == count && rows.iter().enumerate().all(|(i, &row)| i == row);
+    if !(stays || rows.is_empty()) {
+        model.reorder(state, rows);
+    }
+}
+
+/// One more token of each row.
+fn column(ids: Vec<u32>, vocab_size: usize) -> Result<Padded, Error> {
+    let count = ids.len();
+    let tokens = Tokens::new(ids, vocab_size)?.reshape(&[count, 1]);
+    Ok(Padded { tokens, is_token: vec![true; count].into() })
 }

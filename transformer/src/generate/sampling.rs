@@ -1,6 +1,6 @@
 //! (S1) temperature, (S2) top-k, (S3) top-p: from scores to the next token.
 
-use super::Generation;
+use super::settings::Generation;
 use crate::Error;
 use tensor::{Float, Rng};
 
@@ -25,13 +25,7 @@ impl Sampler {
     }
 
     pub fn next(&mut self, scores: &[Float]) -> Result<u32, Error> {
-        let broken = |score: &Float| score.is_nan() || *score == Float::INFINITY;
-        if let Some(id) = scores.iter().position(broken) {
-            return Err(Error::Request(format!(
-                "the model gives token {id} the score {}; its weights are broken",
-                scores[id]
-            )));
-        }
+        check(scores)?;
         if self.greedy {
             return Ok(most_probable(scores));
         }
@@ -39,6 +33,23 @@ impl Sampler {
         let candidates = top_p(top_k(candidates, self.top_k), self.top_p);
         Ok(draw(&candidates, self.rng.uniform()))
     }
+}
+
+/// # Errors
+/// If a score is not a number or +∞, or none is above −∞.
+pub(super) fn check(scores: &[Float]) -> Result<(), Error> {
+    let broken = |score: &Float| score.is_nan() || *score == Float::INFINITY;
+    if let Some(id) = scores.iter().position(broken) {
+        return Err(Error::Request(format!(
+            "the model gives token {id} the score {}; its weights are broken",
+            scores[id]
+        )));
+    }
+    if scores.iter().all(|&score| score == Float::NEG_INFINITY) {
+        let text = "the model gives every token the score -inf; its weights are broken";
+        return Err(Error::Request(text.into()));
+    }
+    Ok(())
 }
 
 /// The id with the largest score, the first of equals.
@@ -153,6 +164,10 @@ mod tests {
         assert_eq!(
             sampler.next(&[0.0, Float::NAN]).unwrap_err().to_string(),
             "the model gives token 1 the score NaN; its weights are broken"
+        );
+        assert_eq!(
+            sampler.next(&[Float::NEG_INFINITY; 2]).unwrap_err().to_string(),
+            "the model gives every token the score -inf; its weights are broken"
         );
     }
 }

@@ -1,0 +1,62 @@
+//! Generation by a decoder that stands alone: the ids are the beginning of the result.
+
+use super::{Autoregressive, Generation};
+use crate::{Cache, Error, Gpt2, Padded};
+use tensor::Tensor;
+
+impl Autoregressive for Gpt2 {
+    type State = Cache;
+
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn max_seq_len(&self) -> Option<usize> {
+        Some(self.config.max_seq_len)
+    }
+
+    fn end_tokens(&self) -> Vec<u32> {
+        self.config.eos_token_id.into_iter().collect()
+    }
+
+    fn first_tokens<'a>(&'a self, ids: &'a [u32]) -> &'a [u32] {
+        ids
+    }
+
+    fn start(&self, ids: &[&[u32]], capacity: usize) -> Result<Cache, Error> {
+        Ok(Cache::new(self.stack.blocks.len(), ids.len(), capacity))
+    }
+
+    fn next_scores(&self, tokens: &Padded, cache: &mut Cache) -> Tensor {
+        let hidden = self.hidden_cached(&tokens.tokens, &tokens.is_token, cache);
+        let [batch_size, seq_len, d_model] = [0, 1, 2].map(|axis| hidden.size(axis));
+        let last = hidden.narrow(1, seq_len - 1, 1).reshape(&[batch_size, d_model]);
+        self.logits(&last).value().clone()
+    }
+
+    fn reorder(&self, cache: &mut Cache, rows: &[usize]) {
+        cache.reorder(rows);
+    }
+}
+
+impl Gpt2 {
+    /// The prompt and the tokens that follow it, up to and with an end token.
+    ///
+    /// # Errors
+    /// As [`super::generate`].
+    pub fn generate(&self, prompt: &[u32], settings: &Generation) -> Result<Vec<u32>, Error> {
+        super::generate(self, prompt, settings)
+    }
+
+    /// [`Gpt2::generate`] for several prompts at once: [`super::generate_batch`].
+    ///
+    /// # Errors
+    /// As [`super::generate_batch`].
+    pub fn generate_batch(
+        &self,
+        prompts: &[impl AsRef<[u32]>],
+        settings: &Generation,
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        super::generate_batch(self, prompts, settings)
+    }
+}
