@@ -6,7 +6,7 @@
 
 use crate::graph::{Backward, Node};
 use crate::{Gradient, Parameter, Var, anomaly};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tensor::Tensor;
 
@@ -61,7 +61,8 @@ impl Var {
             return Err(Error::NotScalar(self.shape().to_vec()));
         }
         let start = self.node().ok_or(Error::NotRecorded)?;
-        let kept: Vec<u64> = values.iter().filter_map(|value| Some(value.node()?.id)).collect();
+        let kept: BTreeSet<u64> =
+            values.iter().filter_map(|value| Some(value.node()?.id)).collect();
         let mut gradients = Gradients::default();
         let mut waiting = Waiting::default();
         waiting.add(start, Tensor::ones(self.shape()).into());

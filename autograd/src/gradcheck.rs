@@ -29,8 +29,8 @@ const STEP: Float = if size_of::<Float>() == 8 { 1e-3 } else { 5e-2 };
 /// use tensor::Rng;
 /// /// sin x, with derivative cos x
 /// fn wave(x: &Var) -> Var {
-///     let y = x.value().map(|x| x.sin());
-///     Var::record("wave", [x], y, [x.value().clone()], |dy, [x]| [(dy * x.map(|x| x.cos())).into()])
+///     let y = x.value().sin();
+///     Var::record("wave", [x], y, [x.value().clone()], |dy, [x]| [(dy * x.cos()).into()])
 /// }
 /// let x = Rng::seeded(1).normal(&[2, 3], 1.0);
 /// gradcheck(|x| wave(&x[0]).softmax(-1), &[x]).unwrap();

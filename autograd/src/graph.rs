@@ -28,7 +28,7 @@ pub(crate) struct Recorded {
 pub(crate) struct Node {
     pub id: u64,
     pub operation: &'static str,
-    /// The line outside the library that called the operation.
+    /// The line that called the operation, outside of this crate.
     pub location: &'static Location<'static>,
     pub is_leaf: bool,
     shape: Vec<usize>,

@@ -15,7 +15,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Var`], [`Parameter`] | a value and the node that made it |
-//! | [`Gradients`] | walking back, and what came of it |
+//! | [`Gradients`] | walking back, and what came of it; [`Var::on_gradient`] sees it on its way |
 //! | [`checkpoint()`] | computing again instead of keeping |
 //! | [`detect_anomaly`] | where the first NaN came from |
 //! | [`ops`] | one file an operation: equation, forward, backward, tests |

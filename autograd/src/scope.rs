@@ -25,7 +25,8 @@ pub fn is_recording() -> bool {
     RECORDING.get()
 }
 
-/// Runs `compute` with recording, also inside of [`no_grad`]: a backward that computes values again.
+/// Runs `compute` with recording, also inside of [`no_grad`]: to compute again what a
+/// backward needs.
 pub(crate) fn recording<T>(compute: impl FnOnce() -> T) -> T {
     with_recording(true, compute)
 }

@@ -13,8 +13,7 @@ impl Var {
     /// The gradient of an operand is an einsum, too: the second sum runs over the axes that are not
     /// in it.
     ///
-    /// Source: Laue, Mitterreiter & Giesen 2020, *A Simple and Efficient Tensor Calculus*,
-    /// section 3.
+    /// Source: Laue, Mitterreiter & Giesen 2020, *A Simple and Efficient Tensor Calculus*.
     ///
     /// ```
     /// let x = autograd::Var::leaf(tensor::Tensor::new([1.0, 2.0, 3.0, 4.0], &[2, 2]));
