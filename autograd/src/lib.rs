@@ -38,10 +38,12 @@ pub use anomaly::{Anomaly, Pass, detect_anomaly};
 pub use backward::{Error, Gradients};
 pub use checkpoint::checkpoint;
 pub use gradient::Gradient;
+pub use ops::binary_cross_entropy::binary_cross_entropy_with_logits;
 pub use ops::cross_entropy::{
     cross_entropy, cross_entropy_smoothed, cross_entropy_smoothed_sum, cross_entropy_sum,
 };
 pub use ops::masked::Mask;
+pub use ops::mse::mse;
 pub use parameter::Parameter;
 pub use scope::{no_grad, with_dropout};
 pub use var::Var;

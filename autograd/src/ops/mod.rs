@@ -5,9 +5,13 @@
 //! checked, does not compile or fails. A function made of other operations needs no backward of its
 //! own.
 
+pub mod abs;
 pub mod add;
+pub mod binary_cross_entropy;
 pub mod broadcast_to;
+pub mod clamp;
 pub mod concat;
+pub mod cos;
 pub mod cross_entropy;
 pub mod cumsum;
 pub mod diagonal;
@@ -15,6 +19,9 @@ pub mod div;
 pub mod dropout;
 pub mod einsum;
 pub mod embedding;
+pub mod erf;
+pub mod exp;
+pub mod extremes;
 pub mod flip;
 pub mod gather;
 pub mod gelu;
@@ -23,14 +30,23 @@ pub mod index_add;
 pub mod index_select;
 pub mod layer_norm;
 pub mod linear;
+pub mod ln;
+pub mod log_softmax;
+pub mod logsumexp;
 pub mod masked;
 pub mod masked_fill;
 pub mod matmul;
+pub mod maximum;
+pub mod minimum;
+pub mod mse;
 pub mod mul;
 pub mod narrow;
 pub mod neg;
 pub mod pad;
 pub mod permute;
+pub mod pow;
+pub mod powf;
+pub mod recip;
 pub mod relu;
 pub mod reshape;
 pub mod rms_norm;
@@ -38,14 +54,20 @@ pub mod roll;
 pub mod rotary;
 pub mod scale;
 pub mod scatter_add;
+pub mod sigmoid;
 pub mod silu;
+pub mod sin;
 pub mod slice;
 pub mod softmax;
 pub mod sort;
+pub mod sqrt;
+pub mod square;
 pub mod sub;
 pub mod sum;
 pub mod swiglu;
+pub mod tanh;
 pub mod tril;
+pub mod variance;
 pub mod where_cond;
 
 #[cfg(test)]
@@ -66,9 +88,13 @@ macro_rules! list {
 }
 
 list! {
+    abs
     add
+    binary_cross_entropy
     broadcast_to
+    clamp
     concat
+    cos
     cross_entropy
     cumsum
     diagonal
@@ -76,6 +102,9 @@ list! {
     dropout
     einsum
     embedding
+    erf
+    exp
+    extremes
     flip
     gather
     gelu
@@ -84,14 +113,23 @@ list! {
     index_select
     layer_norm
     linear
+    ln
+    log_softmax
+    logsumexp
     masked
     masked_fill
     matmul
+    maximum
+    minimum
+    mse
     mul
     narrow
     neg
     pad
     permute
+    pow
+    powf
+    recip
     relu
     reshape
     rms_norm
@@ -99,14 +137,20 @@ list! {
     rotary
     scale
     scatter_add
+    sigmoid
     silu
+    sin
     slice
     softmax
     sort
+    sqrt
+    square
     sub
     sum
     swiglu
+    tanh
     tril
+    variance
     where_cond
 }
 

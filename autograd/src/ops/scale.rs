@@ -51,6 +51,32 @@ with_number!(Sub, sub, |x, number| scale(x, 1.0, -number));
 with_number!(Mul, mul, |x, number| scale(x, number, 0.0));
 with_number!(Div, div, |x, number| scale(x, 1.0 / number, 0.0));
 
+macro_rules! of_number {
+    ($trait:ident, $method:ident, |$number:ident, $x:ident| $result:expr) => {
+        impl $trait<&Var> for Float {
+            type Output = Var;
+            #[track_caller]
+            fn $method(self, $x: &Var) -> Var {
+                let $number = self;
+                $result
+            }
+        }
+        impl $trait<Var> for Float {
+            type Output = Var;
+            #[track_caller]
+            fn $method(self, x: Var) -> Var {
+                let ($number, $x) = (self, &x);
+                $result
+            }
+        }
+    };
+}
+
+of_number!(Add, add, |number, x| scale(x, 1.0, number));
+of_number!(Sub, sub, |number, x| scale(x, -1.0, number));
+of_number!(Mul, mul, |number, x| scale(x, number, 0.0));
+of_number!(Div, div, |number, x| scale(&x.recip(), number, 0.0));
+
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::Var;
@@ -59,13 +85,19 @@ pub(crate) mod tests {
 
     pub(crate) fn cases() -> Vec<Case> {
         let of = |shape| Case::new([shape], |x| (&x[0] * 3.0 - 1.0) / 2.0 + 0.5);
-        vec![of(&[3, 1]), of(&[200, 300])]
+        let before = |x: &[Var]| 2.0 / (1.0 + 3.0 * (4.0 - &x[0]));
+        let before = Case::new([&[1, 3]], before).map(|x| x.clamp(-2.0, 2.0));
+        vec![of(&[3, 1]), before, of(&[200, 300])]
     }
 
     #[test]
     fn operators_with_numbers() {
         let x = Var::leaf(Tensor::new([1.0, 2.0], &[2]));
         assert_eq!(((&x * 3.0 + 1.0) / 2.0 - 1.0).value().to_vec(), [1.0, 2.5]);
+        assert_eq!((1.0 - &x).value().to_vec(), [0.0, -1.0]);
+        assert_eq!((2.0 / &x).value().to_vec(), [2.0, 1.0]);
+        assert_eq!((1.0 + 2.0 * &x).value().to_vec(), [3.0, 5.0]);
+        assert_eq!((1.0 + (2.0 * (3.0 - (4.0 / x)))).value().to_vec(), [-1.0, 3.0]);
     }
 
     #[test]
