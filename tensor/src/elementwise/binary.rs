@@ -1,6 +1,23 @@
 //! Functions of two numbers, shapes broadcast: maximum, minimum, power.
 
-use crate::{Tensor, vmath};
+use super::zip_loop;
+use crate::{Float, Tensor, simd, vmath};
+
+simd! {
+    fn maximum(a: &[Float], b: &[Float], steps: [usize; 2], out: &mut [Float]) {
+        zip_loop!(a, b, steps, out, |a, b| vmath::larger_or_nan(a, b));
+    }
+}
+
+simd! {
+    fn minimum(a: &[Float], b: &[Float], steps: [usize; 2], out: &mut [Float]) {
+        zip_loop!(a, b, steps, out, |a, b| vmath::smaller_or_nan(a, b));
+    }
+}
+
+fn pow(a: &[Float], b: &[Float], steps: [usize; 2], out: &mut [Float]) {
+    zip_loop!(a, b, steps, out, |a, b| a.powf(b));
+}
 
 impl Tensor {
     /// The larger of each pair; NaN if either is, as in PyTorch.
@@ -13,7 +30,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn maximum(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("maximum", &other.into(), vmath::larger_or_nan)
+        self.zip_by("maximum", &other.into(), &maximum)
     }
 
     /// The smaller of each pair; NaN if either is, as in PyTorch.
@@ -26,7 +43,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn minimum(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("minimum", &other.into(), vmath::smaller_or_nan)
+        self.zip_by("minimum", &other.into(), &minimum)
     }
 
     /// Each number to the power of its partner in `exponents`.
@@ -39,14 +56,14 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn pow(&self, exponents: impl Into<Tensor>) -> Tensor {
-        self.zip_as("pow", &exponents.into(), |x, p| x.powf(p))
+        self.zip_by("pow", &exponents.into(), &pow)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Float, shape, testing};
+    use crate::{shape, testing};
     use proptest::prelude::*;
 
     proptest! {

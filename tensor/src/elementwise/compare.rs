@@ -1,10 +1,29 @@
 //! Comparisons, shapes broadcast: masks of 1 where they hold and 0 where not.
 
-use crate::{Float, Tensor};
+use super::zip_loop;
+use crate::{Float, Tensor, simd};
 
+#[inline(always)]
 fn truth(holds: bool) -> Float {
     if holds { 1.0 } else { 0.0 }
 }
+
+macro_rules! comparison {
+    ($name:ident, $op:tt) => {
+        simd! {
+            fn $name(a: &[Float], b: &[Float], steps: [usize; 2], out: &mut [Float]) {
+                zip_loop!(a, b, steps, out, |a, b| truth(a $op b));
+            }
+        }
+    };
+}
+
+comparison!(equal, ==);
+comparison!(not_equal, !=);
+comparison!(less, <);
+comparison!(less_equal, <=);
+comparison!(greater, >);
+comparison!(greater_equal, >=);
 
 impl Tensor {
     /// 1 where a number equals its partner, else 0; NaN equals nothing.
@@ -17,7 +36,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn equal(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("equal", &other.into(), |a, b| truth(a == b))
+        self.zip_by("equal", &other.into(), &equal)
     }
 
     /// 1 where a number differs from its partner, else 0; NaN differs from all.
@@ -30,7 +49,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn not_equal(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("not_equal", &other.into(), |a, b| truth(a != b))
+        self.zip_by("not_equal", &other.into(), &not_equal)
     }
 
     /// 1 where a number is less than its partner, else 0.
@@ -43,7 +62,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn less(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("less", &other.into(), |a, b| truth(a < b))
+        self.zip_by("less", &other.into(), &less)
     }
 
     /// 1 where a number is at most its partner, else 0.
@@ -56,7 +75,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn less_equal(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("less_equal", &other.into(), |a, b| truth(a <= b))
+        self.zip_by("less_equal", &other.into(), &less_equal)
     }
 
     /// 1 where a number is greater than its partner, else 0.
@@ -69,7 +88,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn greater(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("greater", &other.into(), |a, b| truth(a > b))
+        self.zip_by("greater", &other.into(), &greater)
     }
 
     /// 1 where a number is at least its partner, else 0.
@@ -82,7 +101,7 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn greater_equal(&self, other: impl Into<Tensor>) -> Tensor {
-        self.zip_as("greater_equal", &other.into(), |a, b| truth(a >= b))
+        self.zip_by("greater_equal", &other.into(), &greater_equal)
     }
 }
 

@@ -1,4 +1,7 @@
 //! Elementwise operations: a function of each number, or of each pair with broadcasting.
+//!
+//! The library's own functions are kernels of their own, so that they are vectorized in every
+//! build; a closure given to [`Tensor::map`] or [`Tensor::zip`] is where the compiler inlines it.
 
 mod binary;
 mod compare;
@@ -8,6 +11,62 @@ mod unary;
 
 use crate::{Float, Tensor, par, shape, simd};
 use rows::Rows;
+
+/// A kernel of one operand: `(x, out)`.
+type Map<'a> = dyn Fn(&[Float], &mut [Float]) + Sync + 'a;
+/// A kernel of two operands: `(a, b, steps, out)`, where an operand of step 0 is one number.
+type Zip<'a> = dyn Fn(&[Float], &[Float], [usize; 2], &mut [Float]) + Sync + 'a;
+/// A kernel in place: `(x, y, step)`, where `y` is one number if the step is 0.
+type Apply<'a> = dyn Fn(&mut [Float], &[Float], usize) + Sync + 'a;
+
+/// The loop of a [`Zip`] kernel.
+macro_rules! zip_loop {
+    ($first:ident, $second:ident, $steps:ident, $out:ident, |$a:ident, $b:ident| $value:expr) => {
+        match $steps {
+            [1, 1] => {
+                for ((out, &$a), &$b) in $out.iter_mut().zip($first).zip($second) {
+                    *out = $value;
+                }
+            }
+            [1, _] => {
+                let $b = $second[0];
+                for (out, &$a) in $out.iter_mut().zip($first) {
+                    *out = $value;
+                }
+            }
+            [_, 1] => {
+                let $a = $first[0];
+                for (out, &$b) in $out.iter_mut().zip($second) {
+                    *out = $value;
+                }
+            }
+            _ => {
+                let ($a, $b) = ($first[0], $second[0]);
+                $out.fill($value);
+            }
+        }
+    };
+}
+pub(crate) use zip_loop;
+
+/// The loop of an [`Apply`] kernel.
+macro_rules! apply_loop {
+    ($x:ident, $y:ident, $step:ident, |$a:ident, $b:ident| $value:expr) => {
+        if $step == 1 {
+            for (x, &$b) in $x.iter_mut().zip($y) {
+                let $a = *x;
+                *x = $value;
+            }
+        } else {
+            let $b = $y[0];
+            for x in $x.iter_mut() {
+                let $a = *x;
+                *x = $value;
+            }
+        }
+    };
+}
+pub(crate) use apply_loop;
 
 simd! {
     fn map_slice<F: Fn(Float) -> Float>(x: &[Float], out: &mut [Float], f: &F) {
@@ -26,28 +85,32 @@ simd! {
 }
 
 simd! {
-    fn zip_slices<F: Fn(Float, Float) -> Float>(a: &[Float], b: &[Float], out: &mut [Float], f: &F) {
-        for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *out = f(a, b);
-        }
+    fn zip_slices<F: Fn(Float, Float) -> Float>(
+        first: &[Float], second: &[Float], steps: [usize; 2], out: &mut [Float], f: &F,
+    ) {
+        zip_loop!(first, second, steps, out, |a, b| f(a, b));
     }
 }
 
 simd! {
-    fn zip_in_place<F: Fn(Float, Float) -> Float>(a: &mut [Float], b: &[Float], f: &F) {
-        for (a, &b) in a.iter_mut().zip(b) {
-            *a = f(*a, b);
-        }
+    fn zip_in_place<F: Fn(Float, Float) -> Float>(
+        x: &mut [Float], y: &[Float], step: usize, f: &F,
+    ) {
+        apply_loop!(x, y, step, |a, b| f(a, b));
     }
 }
 
 impl Tensor {
     /// `f` of each number.
     pub fn map(&self, f: impl Fn(Float) -> Float + Sync) -> Tensor {
+        self.map_by(&|x, out| map_slice(x, out, &f))
+    }
+
+    fn map_by(&self, kernel: &Map<'_>) -> Tensor {
         let x = self.contiguous();
         let x = x.data();
         Tensor::build(&self.shape, |out| {
-            par::for_pieces(out, |first, out| map_slice(&x[first..], out, &f));
+            par::for_pieces(out, |first, out| kernel(&x[first..], out));
         })
     }
 
@@ -62,29 +125,18 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn zip(&self, other: &Tensor, f: impl Fn(Float, Float) -> Float + Sync) -> Tensor {
-        self.zip_as("zip", other, f)
+        self.zip_by("zip", other, &|a, b, steps, out| zip_slices(a, b, steps, out, &f))
     }
 
     #[track_caller]
-    fn zip_as(
-        &self,
-        operation: &str,
-        other: &Tensor,
-        f: impl Fn(Float, Float) -> Float + Sync,
-    ) -> Tensor {
+    fn zip_by(&self, operation: &str, other: &Tensor, kernel: &Zip<'_>) -> Tensor {
         let shape = shape::broadcast(operation, &self.shape, &other.shape);
         let ([a, b], rows) = Rows::of([self, other], &shape);
         let (a, b) = (a.numbers(), b.numbers());
         Tensor::build(&shape, |out| {
             par::for_pieces(out, |first, out| {
                 rows.visit(first, out, |[a_start, b_start], out| {
-                    let (a, b) = (&a[a_start..], &b[b_start..]);
-                    match rows.steps {
-                        [1, 1] => zip_slices(a, b, out, &f),
-                        [1, _] => map_slice(a, out, &|a| f(a, b[0])),
-                        [_, 1] => map_slice(b, out, &|b| f(a[0], b)),
-                        _ => out.fill(f(a[0], b[0])),
-                    }
+                    kernel(&a[a_start..], &b[b_start..], rows.steps, out);
                 });
             });
         })
@@ -96,16 +148,11 @@ impl Tensor {
     /// If it does not.
     #[track_caller]
     pub fn apply_zip(&mut self, other: &Tensor, f: impl Fn(Float, Float) -> Float + Sync) {
-        self.apply_zip_as("apply_zip", other, f);
+        self.apply_by("apply_zip", other, &|x, y, step| zip_in_place(x, y, step, &f));
     }
 
     #[track_caller]
-    fn apply_zip_as(
-        &mut self,
-        operation: &str,
-        other: &Tensor,
-        f: impl Fn(Float, Float) -> Float + Sync,
-    ) {
+    fn apply_by(&mut self, operation: &str, other: &Tensor, kernel: &Apply<'_>) {
         if shape::broadcast(operation, &self.shape, &other.shape) != self.shape {
             let rule = "the second shape does not stretch to the first";
             shape::wrong(operation, rule, &[&self.shape, &other.shape], "");
@@ -113,10 +160,7 @@ impl Tensor {
         let ([y], rows) = Rows::of([other], &self.shape);
         let y = y.numbers();
         par::for_pieces(self.data_mut(), |first, x| {
-            rows.visit(first, x, |[start], x| match rows.steps {
-                [1] => zip_in_place(x, &y[start..], &f),
-                _ => map_in_place(x, &|x| f(x, y[start])),
-            });
+            rows.visit(first, x, |[start], x| kernel(x, &y[start..], rows.steps[0]));
         });
     }
 }

@@ -3,50 +3,51 @@
 //! Every combination of owned, borrowed and scalar works. An owned operand whose memory no one
 //! else holds is written over, so that a chain of operations takes one buffer.
 
-use crate::{Float, Tensor, shape};
+use super::{apply_loop, zip_loop};
+use crate::{Float, Tensor, shape, simd};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-impl Tensor {
-    /// `f` of each pair, in this tensor's memory if it may be written over and is large enough.
-    #[track_caller]
-    fn zip_into(
-        mut self,
-        operation: &str,
-        other: &Tensor,
-        f: impl Fn(Float, Float) -> Float + Sync,
-    ) -> Tensor {
-        let shape = shape::broadcast(operation, &self.shape, &other.shape);
-        if shape != self.shape || !self.is_writable() {
-            return self.zip_as(operation, other, f);
-        }
-        self.apply_zip(other, f);
-        self
-    }
-}
-
 macro_rules! operator {
-    ($trait:ident, $method:ident, $assign_trait:ident, $assign:ident) => {
+    ($trait:ident, $method:ident, $assign_trait:ident, $assign:ident, $op:tt) => {
         impl $trait<&Tensor> for &Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                self.zip_as(stringify!($method), other, Float::$method)
+                simd! {
+                    fn zip(a: &[Float], b: &[Float], steps: [usize; 2], out: &mut [Float]) {
+                        zip_loop!(a, b, steps, out, |a, b| a $op b);
+                    }
+                }
+                self.zip_by(stringify!($method), other, &zip)
             }
         }
         impl $trait<&Tensor> for Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor {
-                self.zip_into(stringify!($method), other, Float::$method)
+            fn $method(mut self, other: &Tensor) -> Tensor {
+                let shape = shape::broadcast(stringify!($method), &self.shape, &other.shape);
+                if shape != self.shape || !self.is_writable() {
+                    return (&self).$method(other);
+                }
+                self.$assign(other);
+                self
             }
         }
         impl $trait<Tensor> for &Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor {
-                // Where the shapes differ, the message names them in their order.
-                shape::broadcast(stringify!($method), &self.shape, &other.shape);
-                other.zip_into(stringify!($method), self, |b, a| a.$method(b))
+            fn $method(self, mut other: Tensor) -> Tensor {
+                simd! {
+                    fn over_second(x: &mut [Float], y: &[Float], step: usize) {
+                        apply_loop!(x, y, step, |b, a| a $op b);
+                    }
+                }
+                let shape = shape::broadcast(stringify!($method), &self.shape, &other.shape);
+                if shape != other.shape || !other.is_writable() {
+                    return self.$method(&other);
+                }
+                other.apply_by(stringify!($method), self, &over_second);
+                other
             }
         }
         impl $trait<Tensor> for Tensor {
@@ -83,7 +84,12 @@ macro_rules! operator {
         impl $assign_trait<&Tensor> for Tensor {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor) {
-                self.apply_zip_as(stringify!($assign), other, Float::$method);
+                simd! {
+                    fn over_first(x: &mut [Float], y: &[Float], step: usize) {
+                        apply_loop!(x, y, step, |a, b| a $op b);
+                    }
+                }
+                self.apply_by(stringify!($assign), other, &over_first);
             }
         }
         impl $assign_trait<Tensor> for Tensor {
@@ -100,10 +106,10 @@ macro_rules! operator {
     };
 }
 
-operator!(Add, add, AddAssign, add_assign);
-operator!(Sub, sub, SubAssign, sub_assign);
-operator!(Mul, mul, MulAssign, mul_assign);
-operator!(Div, div, DivAssign, div_assign);
+operator!(Add, add, AddAssign, add_assign, +);
+operator!(Sub, sub, SubAssign, sub_assign, -);
+operator!(Mul, mul, MulAssign, mul_assign, *);
+operator!(Div, div, DivAssign, div_assign, /);
 
 impl Neg for &Tensor {
     type Output = Tensor;

@@ -1,6 +1,41 @@
 //! Functions of each number.
 
-use crate::{Float, Tensor, vmath};
+use crate::{Float, Tensor, simd, vmath};
+
+/// A kernel of the given name for one function.
+macro_rules! kernel {
+    ($name:ident, |$x:ident| $value:expr) => {
+        simd! {
+            fn $name(x: &[Float], out: &mut [Float]) {
+                for (out, &$x) in out.iter_mut().zip(x) {
+                    *out = $value;
+                }
+            }
+        }
+    };
+}
+
+kernel!(exp, |x| vmath::exp(x));
+kernel!(ln, |x| vmath::ln(x));
+kernel!(sqrt, |x| x.sqrt());
+kernel!(square, |x| x * x);
+kernel!(abs, |x| x.abs());
+kernel!(sign, |x| signum(x));
+kernel!(recip, |x| 1.0 / x);
+kernel!(sin, |x| x.sin());
+kernel!(cos, |x| x.cos());
+kernel!(tanh, |x| vmath::tanh(x));
+kernel!(sigmoid, |x| vmath::sigmoid(x));
+kernel!(erf, |x| vmath::erf(x));
+kernel!(floor, |x| x.floor());
+kernel!(ceil, |x| x.ceil());
+kernel!(round, |x| x.round_ties_even());
+
+#[inline(always)]
+fn signum(x: Float) -> Float {
+    let toward = if x < 0.0 { -1.0 } else { x };
+    if x > 0.0 { 1.0 } else { toward }
+}
 
 impl Tensor {
     /// eˣ of each number, by [`vmath::exp`].
@@ -9,7 +44,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(0.0).exp().item(), 1.0);
     /// ```
     pub fn exp(&self) -> Tensor {
-        self.map(vmath::exp)
+        self.map_by(&exp)
     }
 
     /// The natural logarithm of each number, by [`vmath::ln`]; -∞ of 0, NaN below.
@@ -18,7 +53,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(1.0).ln().item(), 0.0);
     /// ```
     pub fn ln(&self) -> Tensor {
-        self.map(vmath::ln)
+        self.map_by(&ln)
     }
 
     /// The square root of each number; NaN below 0.
@@ -27,7 +62,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(9.0).sqrt().item(), 3.0);
     /// ```
     pub fn sqrt(&self) -> Tensor {
-        self.map(Float::sqrt)
+        self.map_by(&sqrt)
     }
 
     /// x² of each number.
@@ -36,7 +71,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(-3.0).square().item(), 9.0);
     /// ```
     pub fn square(&self) -> Tensor {
-        self.map(|x| x * x)
+        self.map_by(&square)
     }
 
     /// The absolute value of each number.
@@ -45,7 +80,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(-3.0).abs().item(), 3.0);
     /// ```
     pub fn abs(&self) -> Tensor {
-        self.map(Float::abs)
+        self.map_by(&abs)
     }
 
     /// 1 of a positive number, -1 of a negative one; 0 and NaN stay what they are.
@@ -54,11 +89,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(-3.0).sign().item(), -1.0);
     /// ```
     pub fn sign(&self) -> Tensor {
-        self.map(|x| match x {
-            _ if x > 0.0 => 1.0,
-            _ if x < 0.0 => -1.0,
-            _ => x,
-        })
+        self.map_by(&sign)
     }
 
     /// 1/x of each number.
@@ -67,7 +98,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(4.0).recip().item(), 0.25);
     /// ```
     pub fn recip(&self) -> Tensor {
-        self.map(Float::recip)
+        self.map_by(&recip)
     }
 
     /// The sine of each number, in radians.
@@ -76,7 +107,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(0.0).sin().item(), 0.0);
     /// ```
     pub fn sin(&self) -> Tensor {
-        self.map(Float::sin)
+        self.map_by(&sin)
     }
 
     /// The cosine of each number, in radians.
@@ -85,7 +116,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(0.0).cos().item(), 1.0);
     /// ```
     pub fn cos(&self) -> Tensor {
-        self.map(Float::cos)
+        self.map_by(&cos)
     }
 
     /// The hyperbolic tangent of each number, by [`vmath::tanh`].
@@ -94,7 +125,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(1e4).tanh().item(), 1.0);
     /// ```
     pub fn tanh(&self) -> Tensor {
-        self.map(vmath::tanh)
+        self.map_by(&tanh)
     }
 
     /// The logistic function 1/(1 + e⁻ˣ) of each number, by [`vmath::sigmoid`].
@@ -103,7 +134,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(0.0).sigmoid().item(), 0.5);
     /// ```
     pub fn sigmoid(&self) -> Tensor {
-        self.map(vmath::sigmoid)
+        self.map_by(&sigmoid)
     }
 
     /// The error function of each number, by [`vmath::erf`].
@@ -112,7 +143,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(1e4).erf().item(), 1.0);
     /// ```
     pub fn erf(&self) -> Tensor {
-        self.map(vmath::erf)
+        self.map_by(&erf)
     }
 
     /// xᵖ of each number; NaN of a negative number where `p` is not whole.
@@ -130,7 +161,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(-1.5).floor().item(), -2.0);
     /// ```
     pub fn floor(&self) -> Tensor {
-        self.map(Float::floor)
+        self.map_by(&floor)
     }
 
     /// The smallest whole number at least each number.
@@ -139,7 +170,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(-1.5).ceil().item(), -1.0);
     /// ```
     pub fn ceil(&self) -> Tensor {
-        self.map(Float::ceil)
+        self.map_by(&ceil)
     }
 
     /// The nearest whole number to each number; of two equally near the even one.
@@ -148,7 +179,7 @@ impl Tensor {
     /// assert_eq!(tensor::Tensor::scalar(2.5).round().item(), 2.0);
     /// ```
     pub fn round(&self) -> Tensor {
-        self.map(Float::round_ties_even)
+        self.map_by(&round)
     }
 
     /// Each number, but at least `low` and at most `high`; NaN stays NaN.

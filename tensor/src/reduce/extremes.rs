@@ -1,6 +1,6 @@
 //! Largest and smallest numbers.
 
-use super::Kernels;
+use super::{COLUMNS, Kernels};
 use crate::{Float, Tensor, shape, simd, vmath};
 
 simd! {
@@ -21,23 +21,27 @@ simd! {
 
 simd! {
     fn column_maxima(x: &[Float], width: usize, out: &mut [Float]) {
-        out.fill(Float::NEG_INFINITY);
+        let mut largest = [Float::NEG_INFINITY; COLUMNS];
+        let largest = &mut largest[..out.len()];
         for row in x.chunks(width) {
-            for (out, &x) in out.iter_mut().zip(row) {
-                *out = vmath::larger_or_nan(*out, x);
+            for (largest, &x) in largest.iter_mut().zip(row) {
+                *largest = vmath::larger_or_nan(*largest, x);
             }
         }
+        out.copy_from_slice(largest);
     }
 }
 
 simd! {
     fn column_minima(x: &[Float], width: usize, out: &mut [Float]) {
-        out.fill(Float::INFINITY);
+        let mut smallest = [Float::INFINITY; COLUMNS];
+        let smallest = &mut smallest[..out.len()];
         for row in x.chunks(width) {
-            for (out, &x) in out.iter_mut().zip(row) {
-                *out = vmath::smaller_or_nan(*out, x);
+            for (smallest, &x) in smallest.iter_mut().zip(row) {
+                *smallest = vmath::smaller_or_nan(*smallest, x);
             }
         }
+        out.copy_from_slice(smallest);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The logarithm of a sum of exponentials, without overflow.
 
-use super::{Kernels, sum::column_sums_of};
+use super::{COLUMNS, Kernels, Term, add_columns};
 use crate::{Float, Tensor, simd, vmath};
 
 /// What is subtracted before the exponential: the largest number, or 0 where that is infinite.
@@ -13,24 +13,47 @@ simd! {
     fn rows(x: &[Float], width: usize, out: &mut [Float]) {
         for (x, out) in x.chunks_exact(width).zip(out) {
             let m = shift(vmath::max(x));
-            *out = m + vmath::ln(vmath::sum_of(x, |x| vmath::exp(x - m)));
+            // Σ eˣ⁻ᵐ in the order of `vmath::sum`.
+            let (blocks, rest) = x.as_chunks::<{ vmath::LANES }>();
+            let mut terms = [0.0; vmath::LANES];
+            for block in blocks {
+                for (term, &x) in terms.iter_mut().zip(block) {
+                    *term += vmath::exp(x - m);
+                }
+            }
+            for (term, &x) in terms.iter_mut().zip(rest) {
+                *term += vmath::exp(x - m);
+            }
+            *out = m + vmath::ln(vmath::sum(&terms));
         }
     }
 }
 
 simd! {
     fn columns(x: &[Float], width: usize, out: &mut [Float]) {
-        let mut m = vec![Float::NEG_INFINITY; out.len()];
+        out.fill(Float::NEG_INFINITY);
         for row in x.chunks(width) {
-            for (m, &x) in m.iter_mut().zip(row) {
-                *m = if x > *m { x } else { *m };
+            for (largest, &x) in out.iter_mut().zip(row) {
+                *largest = if x > *largest { x } else { *largest };
             }
         }
-        m.iter_mut().for_each(|m| *m = shift(*m));
-        column_sums_of(x, width, out, |column, x| vmath::exp(x - m[column]));
-        for (out, m) in out.iter_mut().zip(m) {
+        let mut shifts = [0.0; COLUMNS];
+        for (m, &largest) in shifts.iter_mut().zip(out.iter()) {
+            *m = shift(largest);
+        }
+        add_columns::<Exponential>(x, width, &shifts, out);
+        for (out, m) in out.iter_mut().zip(shifts) {
             *out = m + vmath::ln(*out);
         }
+    }
+}
+
+struct Exponential;
+
+impl Term for Exponential {
+    #[inline(always)]
+    fn of(shift: Float, x: Float) -> Float {
+        vmath::exp(x - shift)
     }
 }
 

@@ -12,11 +12,15 @@ mod variance;
 use crate::{Float, Tensor, par, shape};
 use rayon::prelude::*;
 
+/// Columns that a kernel gets at most.
+const COLUMNS: usize = 128;
+
 /// What a reduction computes.
 struct Kernels {
     /// `(x, width, out)`: row i of `x`, which is `width` wide, to `out[i]`.
     rows: fn(&[Float], usize, &mut [Float]),
-    /// `(x, width, out)`: column j of `x`, whose rows are `width` apart, to `out[j]`.
+    /// `(x, width, out)`: column j of `x`, whose rows are `width` apart, to `out[j]`, of which there
+    /// are at most [`COLUMNS`].
     columns: fn(&[Float], usize, &mut [Float]),
     /// The result of no number.
     empty: Float,
@@ -83,17 +87,55 @@ fn columns(
     out: &mut [Float],
     kernel: fn(&[Float], usize, &mut [Float]),
 ) {
-    /// Columns of one piece of work.
-    const PIECE: usize = 128;
-    let matrices = x.chunks_exact(count * inner);
+    let piece = |x: &[Float], index: usize, out: &mut [Float]| {
+        kernel(&x[index * COLUMNS..], inner, out);
+    };
+    let matrix = count * inner;
     if x.len() < 32 * 1024 {
-        matrices.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| kernel(x, inner, out));
+        for (x, out) in x.chunks_exact(matrix).zip(out.chunks_exact_mut(inner)) {
+            out.chunks_mut(COLUMNS).enumerate().for_each(|(index, out)| piece(x, index, out));
+        }
         return;
     }
-    x.par_chunks_exact(count * inner).zip(out.par_chunks_exact_mut(inner)).for_each(|(x, out)| {
-        let pieces = out.par_chunks_mut(PIECE).enumerate();
-        pieces.for_each(|(index, out)| kernel(&x[index * PIECE..], inner, out));
+    x.par_chunks_exact(matrix).zip(out.par_chunks_exact_mut(inner)).for_each(|(x, out)| {
+        out.par_chunks_mut(COLUMNS).enumerate().for_each(|(index, out)| piece(x, index, out));
     });
+}
+
+/// What is added up down a column: a function of the number and of a constant of the column.
+trait Term {
+    fn of(constant: Float, x: Float) -> Float;
+}
+
+/// Sums of terms down each column; rows are added in blocks, so that the rounding error grows with
+/// the block and the number of blocks, not their product.
+#[inline(always)]
+fn add_columns<T: Term>(
+    x: &[Float],
+    width: usize,
+    constants: &[Float; COLUMNS],
+    out: &mut [Float],
+) {
+    const ROWS: usize = 64;
+    let mut partial = [0.0; COLUMNS];
+    let partial = &mut partial[..out.len()];
+    let mut terms = [0.0; COLUMNS];
+    let terms = &mut terms[..out.len()];
+    out.fill(0.0);
+    for block in x.chunks(ROWS * width) {
+        partial.fill(0.0);
+        for row in block.chunks(width) {
+            for ((term, &x), &constant) in terms.iter_mut().zip(row).zip(constants) {
+                *term = T::of(constant, x);
+            }
+            for (sum, &term) in partial.iter_mut().zip(terms.iter()) {
+                *sum += term;
+            }
+        }
+        for (out, &sum) in out.iter_mut().zip(partial.iter()) {
+            *out += sum;
+        }
+    }
 }
 
 impl Tensor {

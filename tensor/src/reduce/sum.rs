@@ -1,6 +1,6 @@
 //! Sums and means.
 
-use super::Kernels;
+use super::{COLUMNS, Kernels, Term, add_columns};
 use crate::{Float, Tensor, shape, simd, vmath};
 
 simd! {
@@ -13,38 +13,17 @@ simd! {
 
 simd! {
     fn column_sums(x: &[Float], width: usize, out: &mut [Float]) {
-        column_sums_of(x, width, out, |_, x| x);
+        add_columns::<Itself>(x, width, &[0.0; COLUMNS], out);
     }
 }
 
-/// Sums of `term(column, x)` down `out.len()` columns of a matrix of rows `width` apart; rows are
-/// added in blocks, so that the rounding error grows with the block and the number of blocks, not
-/// their product.
-#[inline(always)]
-pub(super) fn column_sums_of(
-    x: &[Float],
-    width: usize,
-    out: &mut [Float],
-    term: impl Fn(usize, Float) -> Float,
-) {
-    const ROWS: usize = 64;
-    const COLUMNS: usize = 64;
-    let mut partial = [0.0; COLUMNS];
-    for (piece, out) in out.chunks_mut(COLUMNS).enumerate() {
-        let first = piece * COLUMNS;
-        let partial = &mut partial[..out.len()];
-        out.fill(0.0);
-        for block in x.chunks(ROWS * width) {
-            partial.fill(0.0);
-            for row in block.chunks(width) {
-                for (i, (sum, &x)) in partial.iter_mut().zip(&row[first..]).enumerate() {
-                    *sum += term(first + i, x);
-                }
-            }
-            for (out, &sum) in out.iter_mut().zip(partial.iter()) {
-                *out += sum;
-            }
-        }
+/// The number itself: the term of a sum.
+pub(super) struct Itself;
+
+impl Term for Itself {
+    #[inline(always)]
+    fn of(_: Float, x: Float) -> Float {
+        x
     }
 }
 

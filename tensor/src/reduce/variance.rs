@@ -1,6 +1,7 @@
 //! The variance.
 
-use super::{Kernels, Reduction, sum::column_sums_of};
+use super::sum::Itself;
+use super::{COLUMNS, Kernels, Reduction, Term, add_columns};
 use crate::{Float, Tensor, simd, vmath};
 
 simd! {
@@ -15,9 +16,21 @@ simd! {
 simd! {
     fn columns(x: &[Float], width: usize, out: &mut [Float]) {
         let count = x.len().div_ceil(width) as Float;
-        column_sums_of(x, width, out, |_, x| x);
-        let means: Vec<Float> = out.iter().map(|sum| sum / count).collect();
-        column_sums_of(x, width, out, |column, x| (x - means[column]) * (x - means[column]));
+        add_columns::<Itself>(x, width, &[0.0; COLUMNS], out);
+        let mut means = [0.0; COLUMNS];
+        for (mean, &sum) in means.iter_mut().zip(out.iter()) {
+            *mean = sum / count;
+        }
+        add_columns::<SquaredDeviation>(x, width, &means, out);
+    }
+}
+
+struct SquaredDeviation;
+
+impl Term for SquaredDeviation {
+    #[inline(always)]
+    fn of(mean: Float, x: Float) -> Float {
+        (x - mean) * (x - mean)
     }
 }
 

@@ -32,8 +32,9 @@ pub fn erf(x: f32) -> f32 {
     let q = q * t - 6.381_448_4e-1;
     let q = q * t - 1.127_089_2;
     let q = q * t - 3.415_234e-4;
-    let far = (1.0 - exp(q)).copysign(x);
-    if size < 1.0 { near } else { far }
+    let far = 1.0 - exp(q);
+    let y = if size < 1.0 { near } else { far };
+    y.copysign(x)
 }
 
 /// The error function.

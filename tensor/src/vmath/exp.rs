@@ -29,8 +29,9 @@ pub fn exp(x: f32) -> f32 {
     // 2ⁿ in two factors: n may be 128, which no single exponent can hold.
     let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     let half = n >> 1;
-    let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-    let y = e_r * power(half) * power(n - half);
+    // Wrapping, as a check for overflow would keep it from being vectorized.
+    let power = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
+    let y = e_r * power(half) * power(n.wrapping_sub(half));
     if x < LOWEST {
         0.0
     } else if x > HIGHEST {

@@ -103,13 +103,13 @@ pub fn min_or_nan(x: &[Float]) -> Float {
 /// The larger of two numbers; NaN if either is.
 #[inline(always)]
 pub fn larger_or_nan(a: Float, b: Float) -> Float {
-    if b > a || b.is_nan() { b } else { a }
+    if (b > a) | b.is_nan() { b } else { a }
 }
 
 /// The smaller of two numbers; NaN if either is.
 #[inline(always)]
 pub fn smaller_or_nan(a: Float, b: Float) -> Float {
-    if b < a || b.is_nan() { b } else { a }
+    if (b < a) | b.is_nan() { b } else { a }
 }
 
 #[cfg(test)]
