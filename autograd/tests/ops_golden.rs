@@ -138,7 +138,11 @@ fn outputs_and_gradients_equal_pytorchs() {
         let gradients = (&output * &weights).sum().backward().unwrap();
         for (index, leaf) in leaves.iter().enumerate() {
             let golden = of("grad", index).expect(name);
-            assert_close(&format!("{name}, gradient {index}"), gradients.get(leaf).unwrap(), golden);
+            assert_close(
+                &format!("{name}, gradient {index}"),
+                gradients.get(leaf).unwrap(),
+                golden,
+            );
         }
     }
 }
