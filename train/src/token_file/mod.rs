@@ -3,9 +3,8 @@
 //! A token file is a safetensors file with one tensor `ids` of one axis, `U16` where the
 //! vocabulary has at most 65,536 tokens and `U32` elsewhere. Its metadata names `vocab_size`,
 //! below which every id lies, and what it was `made_from`. [`prepare`] writes one from rows that
-//! are read one by one; [`TokenFile`] maps it into memory, where the system keeps what is used and
-//! lets go of the rest, and [`Blocks`] are the sequences of a run. A file must not be changed while
-//! it is used.
+//! are read one by one; [`TokenFile`] maps what is asked for into memory, and [`Blocks`] are the
+//! sequences of a run. A file must not be changed while it is used.
 //!
 //! ```
 //! use train::sequence::Sequences;

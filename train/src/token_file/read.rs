@@ -1,22 +1,30 @@
-//! Token files are read through a memory map, block by block.
+//! Token files are read through a memory map of the block that is asked for.
+//!
+//! A map of the whole file would keep in the process what it has once read, as far as memory goes,
+//! and would count against its address space; a block costs some microseconds to map.
 
 use super::{IDS, VOCAB_SIZE};
 use crate::Error;
 use crate::data::open;
 use crate::sequence::{Sequence, Sequences, check_block_fits};
-use memmap2::Mmap;
-use safetensors::tensor::{Dtype, SafeTensors};
+use memmap2::MmapOptions;
+use safetensors::tensor::{Dtype, Metadata};
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A token file, mapped into memory.
+/// The longest header: one tensor and two notes.
+const MAX_HEADER: u64 = 1 << 20;
+
+/// A token file.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    map: Mmap,
+    file: File,
     /// The byte at which the ids begin.
-    start: usize,
+    start: u64,
     count: usize,
     /// Bytes of an id.
     id_bytes: usize,
@@ -29,16 +37,9 @@ impl TokenFile {
     /// # Errors
     /// If it cannot be read, or is no whole token file.
     pub fn open(path: &Path) -> Result<TokenFile, Error> {
-        let (file, _) = open(path)?;
-        // SAFETY: a map is sound as long as no one truncates the file while it is used, which the
-        // documentation of this module asks of the user.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::Io {
-            path: path.into(),
-            action: "map",
-            source,
-        })?;
+        let (mut file, len) = open(path)?;
         let wrong = |reason: String| broken(path, reason);
-        let (header_len, header) = SafeTensors::read_metadata(&map)
+        let (start, header) = read_header(&mut file, len)
             .map_err(|error| wrong(format!("not a whole safetensors file: {error}")))?;
         let ids = header.info(IDS).ok_or_else(|| wrong("holds no tensor \"ids\"".into()))?;
         let id_bytes = match ids.dtype {
@@ -53,8 +54,8 @@ impl TokenFile {
         let vocab_size = named
             .and_then(|size| size.parse().ok())
             .ok_or_else(|| wrong("its metadata names no vocab_size".into()))?;
-        let start = 8 + header_len + ids.data_offsets.0;
-        Ok(TokenFile { path: path.into(), map, start, count, id_bytes, vocab_size })
+        let start = start + ids.data_offsets.0 as u64;
+        Ok(TokenFile { path: path.into(), file, start, count, id_bytes, vocab_size })
     }
 
     /// The file as it was named.
@@ -75,14 +76,17 @@ impl TokenFile {
     /// The ids of a range.
     ///
     /// # Errors
-    /// If one is not in the vocabulary.
+    /// If one is not in the vocabulary, or the file has become shorter.
     ///
     /// # Panics
     /// If the range goes beyond the file.
     pub fn ids(&self, range: Range<usize>) -> Result<Vec<u32>, Error> {
-        let at = |position: usize| self.start + position * self.id_bytes;
         assert!(range.end <= self.count, "ids: {range:?} of {} ids", self.count);
-        let bytes = &self.map[at(range.start)..at(range.end)];
+        let bytes = self.map(&range).map_err(|source| Error::Io {
+            path: self.path.clone(),
+            action: "map",
+            source,
+        })?;
         let ids: Vec<u32> = match self.id_bytes {
             2 => bytes.as_chunks().0.iter().map(|&id| u16::from_le_bytes(id).into()).collect(),
             _ => bytes.as_chunks().0.iter().map(|&id| u32::from_le_bytes(id)).collect(),
@@ -99,6 +103,18 @@ impl TokenFile {
                 ),
             )),
         }
+    }
+
+    /// The bytes of a range of ids.
+    fn map(&self, range: &Range<usize>) -> io::Result<memmap2::Mmap> {
+        let first = self.start + (range.start * self.id_bytes) as u64;
+        let len = range.len() * self.id_bytes;
+        if self.file.metadata()?.len() < first + len as u64 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut short"));
+        }
+        // SAFETY: a map is sound as long as no one truncates the file while it is used, which the
+        // documentation of the module asks of the user; it is used for as long as ids are copied.
+        unsafe { MmapOptions::new().offset(first).len(len).map(&self.file) }
     }
 
     /// Its ids as blocks of `seq_len + 1` tokens that overlap by one, as
@@ -130,6 +146,24 @@ impl Sequences for Blocks {
         let ids = self.file.ids(start..start + self.seq_len + 1)?;
         Ok(Cow::Owned(Sequence { ids, first_target: 1, line: index + 1 }))
     }
+}
+
+/// The byte at which the data begin, and the header of a safetensors file of `len` bytes.
+fn read_header(file: &mut File, len: u64) -> Result<(u64, Metadata), String> {
+    let mut header_len = [0; 8];
+    file.read_exact(&mut header_len).map_err(|error| error.to_string())?;
+    let header_len = u64::from_le_bytes(header_len);
+    if header_len > MAX_HEADER.min(len - 8) {
+        return Err(format!("its header of {header_len} bytes is too long"));
+    }
+    let mut json = vec![0; header_len as usize];
+    file.read_exact(&mut json).map_err(|error| error.to_string())?;
+    let header: Metadata = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
+    let (expected, start) = (header.data_len() as u64, 8 + header_len);
+    if len - start != expected {
+        return Err(format!("it holds {} bytes of data, not {expected}", len - start));
+    }
+    Ok((start, header))
 }
 
 fn broken(path: &Path, reason: String) -> Error {
@@ -234,6 +268,19 @@ mod tests {
                  with attendant train --prepare",
                 path.display()
             )
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_while_it_is_used_is_told() {
+        let (folder, file) = file(&[1; 5000], 10);
+        let path = folder.path().join("x.safetensors");
+        let len = std::fs::metadata(&path).unwrap().len();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len - 2).unwrap();
+        assert!(file.ids(0..4999).is_ok());
+        assert_eq!(
+            file.ids(4990..5000).unwrap_err().to_string(),
+            format!("{}: cannot map: it was cut short", path.display())
         );
     }
 
