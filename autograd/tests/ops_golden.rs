@@ -4,7 +4,7 @@ use autograd::ops::binary_cross_entropy::binary_cross_entropy_with_logits;
 use autograd::ops::linear::linear;
 use autograd::ops::mse::mse;
 use autograd::ops::rotary::{frequencies, tables};
-use autograd::{Mask, Var, cross_entropy, cross_entropy_smoothed};
+use autograd::{Mask, Var, cross_entropy, cross_entropy_smoothed, cross_entropy_smoothed_sum};
 use std::path::Path;
 use tensor::{Float, Indices, Targets, Tensor, Tokens};
 
@@ -24,17 +24,21 @@ const CASES: &[(&str, Operation)] = &[
     ("broadcast_to", |x| x[0].broadcast_to(&[4, 2, 3])),
     ("clamp", |x| x[0].clamp(-0.5, 0.8)),
     ("concat", |x| Var::concat(&[&x[0], &x[1]], 1)),
+    ("concat_stack", |x| Var::stack(&[&x[0], &x[1]], 1)),
     ("cos", |x| x[0].cos()),
     ("cross_entropy", |x| cross_entropy(&x[0], &labels())),
     ("cross_entropy_smoothed", |x| cross_entropy_smoothed(&x[0], &labels(), 0.1)),
+    ("cross_entropy_smoothed_sum", |x| cross_entropy_smoothed_sum(&x[0], &labels(), 0.3)),
     ("cumsum", |x| x[0].cumsum(0)),
     ("diagonal", |x| x[0].diagonal()),
     ("div", |x| &x[0] / &x[1]),
     ("einsum", |x| Var::einsum("bij,bjk->kib", &[&x[0], &x[1]])),
+    ("einsum_ellipsis", |x| Var::einsum("...ii,...i->...i", &[&x[0], &x[1]])),
     ("embedding", |x| x[0].embedding(&Tokens::new([3, 0, 3], 4).unwrap())),
     ("erf", |x| x[0].erf()),
     ("exp", |x| x[0].exp()),
     ("extremes", |x| x[0].max_axes(&[1], false) + x[0].min_axes(&[1], false)),
+    ("extremes_axes", |x| x[0].max_axes(&[0, 2], true) - x[0].min_axes(&[0, 2], true)),
     ("extremes_ties", |x| x[0].max()),
     ("flip", |x| x[0].flip(&[1])),
     ("gather", |x| x[0].gather(1, &indices())),
@@ -47,12 +51,16 @@ const CASES: &[(&str, Operation)] = &[
     ("ln", |x| x[0].ln()),
     ("log_softmax", |x| x[0].log_softmax(-1)),
     ("logsumexp", |x| x[0].logsumexp_axes(&[0], false)),
+    ("logsumexp_axes", |x| x[0].logsumexp_axes(&[0, 2], true)),
     ("masked", |x| x[0].masked(&attention_mask()).softmax(-1)),
     ("masked_fill", |x| x[0].masked_fill(&mask(), 7.0)),
     ("matmul", |x| x[0].matmul(&x[1])),
     ("maximum", |x| x[0].maximum(&x[1])),
+    ("maximum_ties", |x| x[0].maximum(&x[1])),
     ("minimum", |x| x[0].minimum(&x[1])),
+    ("minimum_ties", |x| x[0].minimum(&x[1])),
     ("mse", |x| mse(&x[0], &x[1])),
+    ("mse_broadcast", |x| mse(&x[0], &x[1])),
     ("mul", |x| &x[0] * &x[1]),
     ("narrow", |x| x[0].narrow(1, 1, 3)),
     ("neg", |x| -&x[0]),
@@ -67,6 +75,7 @@ const CASES: &[(&str, Operation)] = &[
     ("roll", |x| x[0].roll(1, 2)),
     ("rotary", rotary),
     ("scale", |x| &x[0] * 3.0 - 1.0),
+    ("scale_before", |x| 2.0 / (3.0 - 4.0 * (1.0 + &x[0]))),
     ("scatter_add", |x| x[0].scatter_add(1, &indices(), &x[1])),
     ("sigmoid", |x| x[0].sigmoid()),
     ("silu", |x| x[0].silu()),
@@ -81,9 +90,11 @@ const CASES: &[(&str, Operation)] = &[
     ("sum", |x| x[0].sum_axes(&[0, 2], false)),
     ("sum_mean", |x| x[0].mean_axes(&[1], true)),
     ("swiglu", |x| x[0].swiglu(&x[1])),
+    ("swiglu_broadcast", |x| x[0].swiglu(&x[1])),
     ("tanh", |x| x[0].tanh()),
     ("tril", |x| x[0].tril(-1) + x[0].triu(1) * 2.0),
     ("variance", |x| x[0].var_axes(&[1], 1, false)),
+    ("variance_whole", |x| x[0].var(0)),
     ("where_cond", |x| Var::where_cond(&mask(), &x[0], &x[1])),
 ];
 
@@ -127,6 +138,8 @@ fn assert_close(name: &str, ours: &Tensor, golden: &Tensor) {
 fn outputs_and_gradients_equal_pytorchs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.safetensors");
     let golden = tensor::file::read(&path).unwrap().tensors;
+    let in_fixture = golden.keys().filter(|name| name.ends_with(".out")).count();
+    assert_eq!(in_fixture, CASES.len(), "cases of the fixture");
     for (name, operation) in CASES {
         let of = |part: &str, index: usize| golden.get(&format!("{name}.{part}.{index}"));
         let inputs = (0..).map_while(|index| of("in", index));

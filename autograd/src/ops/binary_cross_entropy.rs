@@ -2,7 +2,7 @@
 //! Goodfellow et al. 2016, section 6.2.2.2.
 
 use crate::{Gradient, Var};
-use tensor::{Float, vmath};
+use tensor::{Float, Tensor, par, simd, vmath};
 
 /// The mean negative log-likelihood of targets from 0 (no) to 1 (yes), from logits; in nats.
 ///
@@ -33,9 +33,16 @@ use tensor::{Float, vmath};
 pub fn binary_cross_entropy_with_logits(logits: &Var, targets: &Var) -> Var {
     const NAME: &str = "binary_cross_entropy_with_logits";
     let [x, t] = [logits, targets].map(Var::value);
-    let n = tensor::shape::count(&tensor::shape::broadcast(NAME, x.shape(), t.shape())) as Float;
+    let shape = tensor::shape::broadcast(NAME, x.shape(), t.shape());
+    let [wide_x, wide_t] = [x, t].map(|x| x.broadcast_to(&shape).contiguous());
+    let costs = Tensor::build(&shape, |out| {
+        par::for_pieces(out, |first, out| {
+            costs(&wide_x.data()[first..], &wide_t.data()[first..], out);
+        });
+    });
+    let n = costs.len() as Float;
     let needs = [logits, targets].map(Var::needs_gradient);
-    let loss = x.zip(t, cost).mean();
+    let loss = costs.mean();
     let saved = [x.clone(), t.clone()];
     Var::record(NAME, [logits, targets], loss, saved, move |dl, [x, t]| {
         let factor = dl.item() / n;
@@ -47,19 +54,22 @@ pub fn binary_cross_entropy_with_logits(logits: &Var, targets: &Var) -> Var {
     })
 }
 
-/// What one logit costs.
-#[inline(always)]
-fn cost(x: Float, t: Float) -> Float {
-    let positive = if x < 0.0 { 0.0 } else { x };
-    positive - x * t + ln_one_plus(vmath::exp(-x.abs()))
+simd! {
+    /// What each logit costs.
+    fn costs(x: &[Float], t: &[Float], out: &mut [Float]) {
+        for ((out, &x), &t) in out.iter_mut().zip(x).zip(t) {
+            let positive = if x < 0.0 { 0.0 } else { x };
+            *out = positive - x * t + ln_one_plus(vmath::exp(-x.abs()));
+        }
+    }
 }
 
-/// ln(1 + e) for e from 0 to 1, also where 1 + e is rounded: the factor undoes the rounding.
-/// Source: Higham 2002, *Accuracy and Stability of Numerical Algorithms*, problem 1.5.
+/// ln(1 + e) for e from 0 to 1: the second term is what rounding took from 1 + e.
+/// Source: Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 1.14.1.
 #[inline(always)]
 fn ln_one_plus(e: Float) -> Float {
     let u = 1.0 + e;
-    if u == 1.0 { e } else { vmath::ln(u) * (e / (u - 1.0)) }
+    vmath::ln(u) + (e - (u - 1.0)) / u
 }
 
 #[cfg(test)]
@@ -67,7 +77,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::ops::cases::Case;
     use approx::assert_relative_eq;
-    use tensor::{Rng, Tensor};
+    use tensor::Rng;
 
     pub(crate) fn cases() -> Vec<Case> {
         let of = |shapes| Case::new(shapes, |x| binary_cross_entropy_with_logits(&x[0], &x[1]));

@@ -2,7 +2,7 @@
 
 use super::sum::kept_shape;
 use crate::Var;
-use tensor::{Float, Tensor, vmath};
+use tensor::{Float, Tensor};
 
 impl Var {
     /// The logarithm of the sum of the exponentials over `axes`, which stay with size 1 if
@@ -39,8 +39,9 @@ impl Var {
         let kept = kept_shape(operation, self.shape(), axes);
         let saved = [self.value().clone(), y.clone()];
         Var::record(operation, [self], y, saved, move |dy, [x, y]| {
-            let weight = |x, y| if y == Float::NEG_INFINITY { 0.0 } else { vmath::exp(x - y) };
-            let mut dx = x.zip(&y.reshape(&kept), weight);
+            // Where y is -∞ so is every x: any finite number in its place makes their weights 0.
+            let y = y.reshape(&kept).map(|y| if y == Float::NEG_INFINITY { 0.0 } else { y });
+            let mut dx = (x - y).exp();
             dx.apply_zip(&dy.reshape(&kept), |weight, dy| weight * dy);
             [dx.into()]
         })
