@@ -100,6 +100,9 @@ fn a_model_is_trained_sampled_and_measured() {
     let by_ids = ["generate", "--json", "--model", &run, "--ids", &prompt];
     let again = json(&[&by_ids[..], &["--max-new-tokens", "5", "--ignore-eos"]].concat());
     assert_eq!((&again["ids"], &again["text"]), (&written["ids"], &written["text"]));
+    let beams = ["--num-beams", "3", "--length-penalty", "-0.5", "--max-new-tokens", "5"];
+    let ids = json(&[&by_ids[..], &beams, &["--ignore-eos"]].concat())["ids"].clone();
+    assert_eq!(ids.as_array().unwrap().len(), written["ids"].as_array().unwrap().len());
 
     let predictions = folder.path("predictions.jsonl");
     let evaluate = ["evaluate", "--json", "--task", "describe", "--model", &run, "--data", &data];
