@@ -27,6 +27,9 @@ struct Arguments {
     /// Training steps [default: 1500 to sort, 1200 to describe]
     #[arg(long)]
     steps: Option<usize>,
+    /// Fail if a smaller share of unseen lists is sorted exactly
+    #[arg(long, default_value_t = 0.0)]
+    require: f64,
     /// Fixes everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -49,7 +52,7 @@ const END: u32 = 1;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     match arguments.task {
-        Task::Sort => sort(arguments.steps.unwrap_or(1500), arguments.seed),
+        Task::Sort => sort(&arguments),
         Task::Describe => describe(arguments.steps.unwrap_or(1200), arguments.seed),
     }
 }
@@ -107,7 +110,8 @@ fn list_and_sorted(count: usize, rng: &mut Rng) -> Pair {
     (source, target)
 }
 
-fn sort(steps: usize, seed: u64) -> Result<(), Box<dyn Error>> {
+fn sort(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let (steps, seed) = (arguments.steps.unwrap_or(1500), arguments.seed);
     let words = values(64)?;
     let config = EncoderDecoderConfig {
         vocab_size: words.len() + 2,
@@ -142,6 +146,9 @@ fn sort(steps: usize, seed: u64) -> Result<(), Box<dyn Error>> {
         .filter(|((_, target), ids)| ids[1..] == [&target[..], &[END]].concat());
     let share = exact.count() as f64 / held_out.len() as f64;
     println!("{:.1} % of {} unseen lists sorted exactly\n", 100.0 * share, held_out.len());
+    if share < arguments.require {
+        return Err(format!("{share} is below --require {}", arguments.require).into());
+    }
     show_attention(&model, &held_out[0], &words)
 }
 

@@ -57,15 +57,20 @@ pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<f64, St
     Ok(worst)
 }
 
-/// The largest |a − b| / (|a| + |b| + 0.01 · max |g|) of two lists of gradients.
+/// The largest |a − b| / (|a| + |b| + 0.01 · max |g|) of two lists of gradients; NaN if one holds a
+/// NaN.
 pub fn largest_error(a: &[Float], b: &[Float]) -> f64 {
+    if a.iter().chain(b).any(|x| x.is_nan()) {
+        return f64::NAN;
+    }
     let largest = a.iter().chain(b).fold(0.0f64, |largest, &x| largest.max(f64::from(x).abs()));
     if largest == 0.0 {
         return 0.0;
     }
     let error = |a: f64, b: f64| (a - b).abs() / (a.abs() + b.abs() + 0.01 * largest);
     let errors = a.iter().zip(b).map(|(&a, &b)| error(f64::from(a), f64::from(b)));
-    errors.fold(0.0, |worst, error| if error.is_nan() { error } else { worst.max(error) })
+    // ∞ − ∞ is the one NaN left.
+    errors.fold(0.0, |worst, error| if error.is_nan() { f64::INFINITY } else { worst.max(error) })
 }
 
 fn differences(
@@ -106,6 +111,16 @@ mod tests {
         };
         let x = Rng::seeded(1).normal(&[4], 1.0);
         assert!(gradcheck(wrong, &[x]).unwrap_err().starts_with("input 0: error"));
+    }
+
+    #[test]
+    fn a_nan_is_an_error_wherever_it_stands() {
+        let nan = Float::NAN;
+        for list in [[nan, 1.0, 2.0], [1.0, nan, 2.0], [1.0, 2.0, nan], [0.0, nan, 0.0]] {
+            assert!(largest_error(&list, &[1.0, 2.0, 3.0]).is_nan());
+            assert!(largest_error(&[0.0; 3], &list).is_nan());
+        }
+        assert_eq!(largest_error(&[Float::INFINITY, 1.0], &[Float::INFINITY, 1.0]), f64::INFINITY);
     }
 
     #[test]

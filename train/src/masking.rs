@@ -28,7 +28,8 @@ impl Masking {
     /// \qquad (M1)
     /// ```
     /// p is the share; the target is xᵢ in the first two cases and with another 0.1 p, so that a token
-    /// that was left alone may be asked for too. A row in which chance picks no word has one picked.
+    /// that was left alone may be asked for too. A row in which chance picks
+    /// none of its words has one picked; a row of special tokens alone has none.
     ///
     /// # Errors
     /// If an id is not in the vocabulary.
@@ -37,6 +38,7 @@ impl Masking {
         rows: &[impl AsRef<[u32]>],
         rng: &mut Rng,
     ) -> Result<(Padded, Targets), Error> {
+        Padded::right(rows, self.vocab_size).map_err(of_tokens)?; // every id is of the vocabulary
         let width = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
         let mut targets = vec![Targets::IGNORED; rows.len() * width];
         let mut given: Vec<Vec<u32>> = rows.iter().map(|row| row.as_ref().to_vec()).collect();
@@ -47,11 +49,7 @@ impl Masking {
             }
         }
         let targets = Targets::new(targets, self.vocab_size)?;
-        match Padded::right(&given, self.vocab_size) {
-            Ok(given) => Ok((given, targets)),
-            Err(transformer::Error::Tensor(error)) => Err(error),
-            Err(other) => unreachable!("padding fails for an id alone: {other}"),
-        }
+        Ok((Padded::right(&given, self.vocab_size).map_err(of_tokens)?, targets))
     }
 
     /// The places of a row that are to be predicted.
@@ -72,6 +70,14 @@ impl Masking {
             draw if draw < 0.9 => self.first_word + rng.below(words) as u32,
             _ => token,
         }
+    }
+}
+
+/// Padding fails for an id alone.
+fn of_tokens(error: transformer::Error) -> Error {
+    match error {
+        transformer::Error::Tensor(error) => error,
+        other => unreachable!("{other}"),
     }
 }
 

@@ -74,7 +74,8 @@ pub struct LayerCache {
 }
 
 impl LayerCache {
-    /// Appends the keys and values of new positions and returns those of all.
+    /// Appends the keys and values of new positions and returns those of all, as constants: a cache
+    /// has no gradient.
     ///
     /// # Panics
     /// If they go beyond the capacity.

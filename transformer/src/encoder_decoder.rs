@@ -8,7 +8,7 @@ use crate::{
     LayerNorm, Memory, MultiHeadAttention, Norm, NormPlacement, Padded, Pass, Trace, parameters_of,
     sizes,
 };
-use autograd::Var;
+use autograd::{Var, no_grad};
 use serde::{Deserialize, Serialize};
 use tensor::{Float, Rng, Targets, Tokens};
 
@@ -166,13 +166,16 @@ impl EncoderDecoder {
     }
 
     /// The decoder's hidden states, `[batch_size, target_len, d_model]`. With a cache, the target's
-    /// tokens follow those that the cache has seen.
+    /// tokens follow those that the cache has seen, and nothing is recorded: a cache has no gradient.
     ///
     /// # Panics
     /// As [`EncoderDecoder::forward`].
     #[track_caller]
     pub fn decode(&self, target: &Tokens, memory: &Memory, cache: Option<&mut Cache>) -> Var {
-        self.run_decoder(target, memory, cache, None)
+        match cache {
+            Some(cache) => no_grad(|| self.run_decoder(target, memory, Some(cache), None)),
+            None => self.run_decoder(target, memory, None, None),
+        }
     }
 
     /// The scores of each token from hidden states: `[.., d_model]` → `[.., vocab_size]`
@@ -192,7 +195,7 @@ impl EncoderDecoder {
         let given = Padded::right(&given.collect::<Vec<_>>(), vocab_size)?;
         let width = given.tokens.shape()[1];
         let mut targets = vec![Targets::IGNORED; rows.len() * width];
-        for (row, targets) in rows.iter().zip(targets.chunks_exact_mut(width)) {
+        for (row, targets) in rows.iter().zip(targets.chunks_exact_mut(width.max(1))) {
             let row = row.as_ref();
             targets[..row.len()].copy_from_slice(row);
             targets[row.len()] = end_token;
@@ -215,6 +218,11 @@ impl EncoderDecoder {
         mut cache: Option<&mut Cache>,
         trace: Option<&mut Trace>,
     ) -> Var {
+        let (sources, targets) = (memory.states.shape(), target.shape());
+        if sources[0] != targets[0] {
+            let rule = "source and target have unequal numbers of rows";
+            tensor::shape::wrong("encoder_decoder", rule, &[sources, targets], "");
+        }
         let mut start = 0;
         if let Some(cache) = &mut cache {
             start = cache.len();
@@ -336,6 +344,16 @@ mod tests {
         let (given, targets) = model.teacher_forcing(&[vec![5, 6], vec![7]]).unwrap();
         assert_eq!(given.ids(), [0, 5, 6, 0, 7, 0]);
         assert_eq!(targets.ids(), [5, 6, 1, 7, 1, Targets::IGNORED]);
+        let none: [Vec<u32>; 0] = [];
+        assert_eq!(model.teacher_forcing(&none).unwrap().0.shape(), [0, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "encoder_decoder: source and target have unequal numbers of rows: \
+                               [1, 2, 8] and [2, 1]")]
+    fn source_and_target_have_as_many_rows() {
+        let source = Padded::right(&[vec![5, 6]], 13).unwrap();
+        model(NormPlacement::Post).forward(&source, &Tokens::batch(&[[0], [0]], 13).unwrap());
     }
 
     #[test]

@@ -45,6 +45,8 @@ impl Init {
             rng.uniform_between(shape, -bound, bound)
         };
         match self {
+            _ if shape.contains(&0) => Tensor::zeros(shape),
+            Init::TruncatedNormal(0.0) => Tensor::zeros(shape),
             Init::Zeros => Tensor::scalar(0.0).broadcast_to(shape),
             Init::Ones => Tensor::ones(shape),
             Init::Normal(std) => rng.normal(shape, std),

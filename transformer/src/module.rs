@@ -48,7 +48,7 @@ pub trait Module {
         found
     }
 
-    /// Freezes the parameters whose names `choose` picks, or thaws the others: a frozen parameter
+    /// Freezes the parameters whose names `choose` picks and thaws all others: a frozen parameter
     /// gets no gradient, and no optimizer changes it.
     ///
     /// ```

@@ -1,8 +1,8 @@
 //! Blocks one after the other: encoders and decoders. Vaswani et al. 2017, section 3.1.
 
 use crate::block::Layer;
-use crate::{Block, DecoderBlock, Norm, Pass, parameters_of};
-use autograd::Var;
+use crate::{Block, DecoderBlock, Module, Norm, Pass, module};
+use autograd::{Parameter, Var};
 
 /// Blocks one after the other, and the normalization that ends a stack of (T1) blocks.
 #[derive(Clone, Debug)]
@@ -18,8 +18,16 @@ pub type Encoder = Stack<Block>;
 /// A stack of blocks that read a sequence and an encoder's output.
 pub type Decoder = Stack<DecoderBlock>;
 
-parameters_of!(Encoder { blocks, final_norm });
-parameters_of!(Decoder { blocks, final_norm });
+impl<B: Module> Module for Stack<B> {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        self.blocks.collect(&module::join(path, "blocks"), found);
+        self.final_norm.collect(&module::join(path, "final_norm"), found);
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        self.blocks.collect_mut(&module::join(path, "blocks"), found);
+        self.final_norm.collect_mut(&module::join(path, "final_norm"), found);
+    }
+}
 
 impl<B: Layer> Stack<B> {
     /// `[batch_size, seq_len, d_model]` → the same.

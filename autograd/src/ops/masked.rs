@@ -58,7 +58,7 @@ impl Mask {
         is_past && self.keys.as_ref().is_none_or(|keys| keys[batch * n_keys + k])
     }
 
-    /// Calls `fill` with the scores (of any number of heads) that the mask forbids.
+    /// Writes `value` over the scores (of any number of heads) that the mask forbids.
     fn for_each_forbidden(&self, scores: &mut Tensor, value: Float) {
         let [batch_size, n_queries, n_keys] = self.sizes(scores);
         let rows_of_batch = scores.len() / (batch_size * n_keys).max(1);

@@ -172,4 +172,20 @@ mod tests {
         let gradients = empty.gradients(1.0);
         assert_eq!(Adam::new(0.1).step(&mut empty, &gradients, 0.1), Ok(0.0));
     }
+
+    #[test]
+    fn a_parameter_thawed_late_takes_a_first_step_of_the_learning_rate() {
+        use crate::optimizer::tests::One;
+        use transformer::Module;
+        let mut model = One::new(Tensor::zeros(&[1]));
+        let mut optimizer = Adam::new(0.0);
+        model.freeze(|_| true);
+        for _ in 0..100 {
+            optimizer.step(&mut model, &autograd::Gradients::default(), 0.1).unwrap();
+        }
+        model.freeze(|_| false);
+        let gradients = model.gradients(0.5);
+        optimizer.step(&mut model, &gradients, 0.1).unwrap();
+        assert!((model.w.item() + 0.1).abs() < 1e-5, "{}", model.w.item());
+    }
 }

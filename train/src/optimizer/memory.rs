@@ -15,6 +15,8 @@ pub(super) const PIECE: usize = 16 * 1024;
 pub struct Memory {
     steps: u64,
     tensors: BTreeMap<String, Vec<(&'static str, Tensor)>>,
+    /// Steps that each parameter took part in: one that was frozen before begins at 1.
+    taken: BTreeMap<String, u64>,
 }
 
 /// One parameter in one step, as an optimizer's equation sees it.
@@ -32,7 +34,7 @@ pub struct Update<'a> {
     pub lr: f64,
     /// λ of its group.
     pub weight_decay: f64,
-    /// t, from 1.
+    /// t, from 1: the steps that this parameter took part in.
     pub step: u64,
     /// What is remembered of it.
     pub state: State<'a>,
@@ -83,6 +85,11 @@ impl Memory {
                 Some(tensors) => tensors,
                 None => self.tensors.entry(name.clone()).or_default(),
             };
+            let taken = match self.taken.get_mut(&name) {
+                Some(taken) => taken,
+                None => self.taken.entry(name.clone()).or_default(),
+            };
+            *taken += 1;
             update(Update {
                 name: &name,
                 value: parameter.value_mut(),
@@ -90,7 +97,7 @@ impl Memory {
                 gradient_scale,
                 lr,
                 weight_decay,
-                step: self.steps,
+                step: *taken,
                 state: State { tensors, shape: gradient.shape() },
             });
         }

@@ -64,7 +64,8 @@ impl Muon {
 
 /// Whether a parameter is a matrix between hidden layers: neither an embedding nor a head.
 pub fn is_hidden_matrix(name: &str, value: &Tensor) -> bool {
-    let outer = |part: &str| part.contains("embedding") || part == "head" || part == "lm_head";
+    let outer =
+        |part: &str| part.contains("embedding") || matches!(part, "head" | "lm_head" | "table");
     value.rank() == 2 && !name.split('.').any(outer)
 }
 

@@ -42,6 +42,7 @@ impl Schedule {
             return t as f64 / warmup as f64;
         }
         let progress = t.saturating_sub(warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64;
+        let progress = progress.min(1.0); // steps beyond the last are taken with its rate
         match self {
             Schedule::Constant => 1.0,
             Schedule::Linear => 1.0 - progress,

@@ -218,8 +218,9 @@ impl MultiHeadAttention {
     /// `[.., heads, m, n]` → `[.., n_kv_heads, heads / n_kv_heads, m, n]`, so that a head of keys
     /// broadcasts over its group of queries; a bias may have one head for all.
     fn by_group(&self, x: &Var) -> Var {
-        let rank = x.shape().len();
-        let (batch, last) = x.shape().split_at(rank - 3);
+        let missing = 3usize.saturating_sub(x.shape().len());
+        let shape = [&vec![1; missing], x.shape()].concat();
+        let (batch, last) = shape.split_at(shape.len() - 3);
         let heads = match last[0] {
             1 => [1, 1],
             heads => [self.n_kv_heads, heads / self.n_kv_heads],
@@ -277,13 +278,16 @@ mod tests {
         }
         let x = Var::constant(rng.normal(&[2, 3, 8], 1.0));
         let mask = Mask::causal().with_padding([true, true, true, false, true, true]);
-        let bias = Var::constant(rng.normal(&[4, 3, 3], 1.0));
+        let biases = [&[4, 3, 3][..], &[3, 3]].map(|s| Var::constant(rng.normal(s, 1.0)));
         let rotation = Rotary::new(2, 100.0).at(&Tokens::new([0, 1, 2], 3).unwrap());
-        let forward = |layer: &MultiHeadAttention| {
-            let (bias, rotation) = (Some(bias.clone()), Some(rotation.clone()));
-            layer.forward(&x, &mut Pass { mask: mask.clone(), bias, rotation, ..Pass::default() })
-        };
-        assert!(close(&forward(&grouped), &forward(&plain)));
+        for bias in biases {
+            let forward = |layer: &MultiHeadAttention| {
+                let (bias, rotation) = (Some(bias.clone()), Some(rotation.clone()));
+                let mask = mask.clone();
+                layer.forward(&x, &mut Pass { mask, bias, rotation, ..Pass::default() })
+            };
+            assert!(close(&forward(&grouped), &forward(&plain)));
+        }
     }
 
     #[test]

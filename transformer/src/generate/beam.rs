@@ -62,7 +62,7 @@ pub fn search<M: Autoregressive>(
     let mut count: usize = live(&searches);
     while count > 0 {
         let scores = no_grad(|| {
-            let scores = model.next_scores(&tokens, &mut state);
+            let scores = model.next_scores(&tokens, &mut state).contiguous();
             scores.data().chunks_exact(model.vocab_size()).try_for_each(sampling::check)?;
             Ok::<_, Error>(&scores - scores.logsumexp_axes(&[-1], true))
         })?;

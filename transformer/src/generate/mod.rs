@@ -52,6 +52,14 @@ pub fn generate_batch<M: Autoregressive>(
     settings.check()?;
     if settings.num_beams > 1 {
         let found = beam::search(model, ids, settings)?;
+        let wanted = settings.num_return_sequences;
+        if let Some((row, few)) = found.iter().enumerate().find(|(_, few)| few.len() < wanted) {
+            return Err(Error::Request(format!(
+                "row {row} has {} sequences where num_return_sequences asks for {wanted}; ask for \
+                 fewer, or allow more new tokens",
+                few.len()
+            )));
+        }
         return Ok(found.into_iter().flatten().map(|hypothesis| hypothesis.ids).collect());
     }
     let Begun { mut rows, limits, end_tokens, mut tokens, mut state } =

@@ -26,6 +26,10 @@ parameters_of!(RelativePositionBias { table });
 
 impl RelativePositionBias {
     /// T5's sizes are 32 buckets and a largest distance of 128.
+    ///
+    /// # Panics
+    /// If the buckets are too few, or the largest distance is within those of one bucket each.
+    #[track_caller]
     pub fn new(
         rng: &mut Rng,
         (n_buckets, max_distance): (usize, usize),
@@ -33,6 +37,11 @@ impl RelativePositionBias {
         bidirectional: bool,
         init: Init,
     ) -> RelativePositionBias {
+        let exact = if bidirectional { n_buckets / 4 } else { n_buckets / 2 };
+        assert!(
+            exact > 0 && max_distance > exact,
+            "relative positions: {n_buckets} buckets do not reach to a distance of {max_distance}"
+        );
         let table = Embedding::new(rng, n_buckets, n_heads, init);
         RelativePositionBias { table, max_distance, bidirectional }
     }
@@ -101,6 +110,13 @@ mod tests {
         let last = bias.forward(2, 5);
         assert_eq!(whole.value().narrow(1, 3, 2).to_vec(), last.value().to_vec());
         assert_eq!(last.shape(), [2, 2, 5]);
+    }
+
+    #[test]
+    #[should_panic(expected = "relative positions: 32 buckets do not reach to a distance of 8")]
+    fn buckets_must_reach_beyond_those_of_one_distance() {
+        let init = Init::Normal(1.0);
+        RelativePositionBias::new(&mut Rng::seeded(1), (32, 8), 2, true, init);
     }
 
     #[test]
