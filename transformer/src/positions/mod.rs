@@ -3,10 +3,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`sinusoidal`] | waves of many lengths, added to the embeddings |
+//! | [`mod@sinusoidal`] | waves of many lengths, added to the embeddings |
 //! | [`rotary`] | queries and keys turned by their positions |
 //! | [`relative`] | a learned number for each head and distance, added to scores |
-//! | [`alibi`] | a penalty that grows with the distance, added to scores |
+//! | [`mod@alibi`] | a penalty that grows with the distance, added to scores |
 
 pub mod alibi;
 pub mod relative;
