@@ -17,7 +17,7 @@ use transformer::{MaskedLanguageModel, MaskedLanguageModelConfig, Padded};
 #[derive(Parser)]
 struct Arguments {
     /// Training steps
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1500)]
     steps: usize,
     /// Fixes everything random
     #[arg(long, default_value_t = 0)]
@@ -60,11 +60,7 @@ impl Words {
     }
 
     fn encode(&self, text: &[String]) -> Vec<u32> {
-        let id = |word: &String| match word.as_str() {
-            "[mask]" => MASK,
-            word => self.ids.get(word).copied().unwrap_or(UNKNOWN),
-        };
-        text.iter().map(id).collect()
+        text.iter().map(|word| self.ids.get(word).copied().unwrap_or(UNKNOWN)).collect()
     }
 
     fn vocab_size(&self) -> usize {
@@ -131,11 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [found, by_frequent] = accuracy(&model, &held_out, most_frequent(&training))?;
     println!("\nhidden words found in unseen descriptions: {:.1} %", 100.0 * found);
     println!("the most frequent word instead:             {:.1} %\n", 100.0 * by_frequent);
-    for text in [
-        "The [MASK] is made of virgin wool and costs 370 euros.",
-        "A tent for two [MASK], light enough to carry.",
-        "These shoes are made of [MASK] and come in black.",
-    ] {
+    for text in held_out.iter().step_by(100).take(3) {
         fill_in(&model, &words, text)?;
     }
     Ok(())
@@ -179,16 +171,19 @@ fn most_frequent(texts: &[Vec<u32>]) -> u32 {
     counts.into_iter().max_by_key(|&(id, count)| (count, id)).map_or(UNKNOWN, |(id, _)| id)
 }
 
-/// Prints the three most probable words for the mask.
-fn fill_in(model: &MaskedLanguageModel, words: &Words, text: &str) -> Result<(), Box<dyn Error>> {
-    let ids = words.encode(&split(text));
-    let place = ids.iter().position(|&id| id == MASK).ok_or("no [MASK] in the text")?;
-    let given = Padded::right(&[ids], words.vocab_size())?;
+/// Hides a word in the middle of a text and prints the three most probable ones for its place.
+fn fill_in(model: &MaskedLanguageModel, words: &Words, text: &[u32]) -> Result<(), Box<dyn Error>> {
+    let place = text.len() / 2;
+    let mut hidden = text.to_vec();
+    hidden[place] = MASK;
+    let shown: Vec<&str> = hidden.iter().map(|&id| words.word(id)).collect();
+    println!("{}", shown.join(" "));
+    let given = Padded::right(&[hidden], words.vocab_size())?;
     let probabilities = no_grad(|| model.forward(&given).softmax(-1)); // [1, seq_len, vocab_size]
     let (best, ids) = probabilities.value().narrow(1, place, 1).top_k(3, -1);
-    println!("{text}");
     for (&id, p) in ids.positions().iter().zip(best.to_vec()) {
         println!("  {:5.1} %  {}", 100.0 * p, words.word(id as u32));
     }
+    println!("  it was:  {}\n", words.word(text[place]));
     Ok(())
 }
