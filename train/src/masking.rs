@@ -1,5 +1,5 @@
-//! (M1) Masking: what a masked language model is given, and what it must fill in. Devlin et al. 2019,
-//! section 3.1.
+//! (M1) Masking: what a masked language model is given, and what it must fill in. Devlin et al.
+//! 2019, section 3.1.
 
 use tensor::{Error, Rng, Targets};
 use transformer::Padded;
@@ -27,9 +27,9 @@ impl Masking {
     /// x_i & \text{else} \end{cases}
     /// \qquad (M1)
     /// ```
-    /// p is the share; the target is xᵢ in the first two cases and with another 0.1 p, so that a token
-    /// that was left alone may be asked for too. A row in which chance picks
-    /// none of its words has one picked; a row of special tokens alone has none.
+    /// p is the share; the target is xᵢ in the first two cases and with another 0.1 p, so that a
+    /// token that was left alone may be asked for too. A row in which chance picks none of its words
+    /// has one picked; a row of special tokens alone has none.
     ///
     /// # Errors
     /// If an id is not in the vocabulary.
