@@ -11,9 +11,7 @@
 //! | [`block`], [`Stack`] | blocks, and encoders and decoders made of them |
 //! | [`Pass`] | what one pass through a stack knows: masks, cache, what to note |
 //! | [`cache`] | keys and values of earlier positions |
-//! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
-//! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
-//! | [`masked_language_model`] | an encoder that fills in masked tokens |
+//! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`checkpoint`] | folders in Hugging Face's layout, in and out |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
@@ -23,14 +21,12 @@ pub mod attention;
 pub mod block;
 pub mod cache;
 pub mod checkpoint;
-pub mod encoder_decoder;
 mod error;
 mod feed_forward;
 pub mod generate;
-pub mod gpt2;
 pub mod init;
 mod layers;
-pub mod masked_language_model;
+pub mod models;
 pub mod module;
 mod padded;
 mod pass;
@@ -45,14 +41,16 @@ pub use activation::Activation;
 pub use attention::{MultiHeadAttention, scaled_dot_product_attention};
 pub use block::{Block, DecoderBlock, NormPlacement};
 pub use cache::Cache;
-pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};
 pub use error::Error;
 pub use feed_forward::FeedForward;
 pub use generate::{Autoregressive, EarlyStopping, Generation, Hypothesis};
-pub use gpt2::{Gpt2, Gpt2Config};
 pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
-pub use masked_language_model::{MaskedLanguageModel, MaskedLanguageModelConfig};
+pub use models::{
+    EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, MaskedLanguageModel,
+    MaskedLanguageModelConfig,
+};
+pub use models::{encoder_decoder, gpt2, masked_language_model};
 pub use module::Module;
 pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};
