@@ -24,7 +24,7 @@ use train::optimizer::Schedule;
 use train::progress::Progress;
 use train::sequence::{fitting, prompted};
 use train::training::{Settings, train};
-use transformer::{Gpt2, Gpt2Config, Tokenizer};
+use transformer::{Gpt2, Gpt2Config, Pretrained, Tokenizer};
 
 /// Learn from a catalogue to write product descriptions, from scratch.
 #[derive(Parser)]

@@ -12,10 +12,13 @@ pub enum Activation {
     /// x Φ(x): Hendrycks & Gimpel 2016, section 2; BERT's.
     Gelu,
     /// The same through tanh; GPT-2's.
-    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
+    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
     GeluTanh,
     /// x σ(x): Elfwing, Uchibe & Doya 2018, eq. 1; Llama's.
+    #[serde(alias = "swish")]
     Silu,
+    /// tanh x.
+    Tanh,
 }
 
 impl Activation {
@@ -26,6 +29,7 @@ impl Activation {
             Activation::Gelu => x.gelu(),
             Activation::GeluTanh => x.gelu_tanh(),
             Activation::Silu => x.silu(),
+            Activation::Tanh => x.tanh(),
         }
     }
 }
@@ -43,6 +47,7 @@ mod tests {
             (Activation::Gelu, 0.841_345),
             (Activation::GeluTanh, 0.841_192),
             (Activation::Silu, 0.731_059),
+            (Activation::Tanh, 0.761_594),
         ] {
             assert!((activation.apply(&one).item() - expected).abs() < 1e-5, "{activation:?}");
         }

@@ -17,7 +17,7 @@ use tensor::{Float, Rng, Tensor};
 pub enum Init {
     /// Zeros. They take no memory until they are changed: a checkpoint's weights may replace them.
     Zeros,
-    /// Ones.
+    /// Ones, in the same way.
     Ones,
     /// Normal with this standard deviation; 0.02 in GPT-2 and BERT.
     Normal(Float),
@@ -48,7 +48,7 @@ impl Init {
             _ if shape.contains(&0) => Tensor::zeros(shape),
             Init::TruncatedNormal(0.0) => Tensor::zeros(shape),
             Init::Zeros => Tensor::scalar(0.0).broadcast_to(shape),
-            Init::Ones => Tensor::ones(shape),
+            Init::Ones => Tensor::scalar(1.0).broadcast_to(shape),
             Init::Normal(std) => rng.normal(shape, std),
             Init::TruncatedNormal(std) => rng.truncated_normal(shape, std, -2.0 * std, 2.0 * std),
             Init::XavierNormal => rng.normal(shape, xavier(shape)),

@@ -19,7 +19,7 @@ parameters_of!(Linear { weight, bias });
 impl Linear {
     /// W as `init` draws it, b zero.
     pub fn new(rng: &mut Rng, d_in: usize, d_out: usize, init: Init) -> Linear {
-        let bias = Some(Parameter::new(Tensor::zeros(&[d_out])));
+        let bias = Some(Init::Zeros.parameter(rng, &[d_out]));
         Linear { bias, ..Linear::without_bias(rng, d_in, d_out, init) }
     }
 
@@ -90,11 +90,7 @@ parameters_of!(LayerNorm { gamma, beta });
 impl LayerNorm {
     /// Scale one, shift zero.
     pub fn new(d_model: usize, eps: Float) -> LayerNorm {
-        LayerNorm {
-            gamma: Parameter::new(Tensor::ones(&[d_model])),
-            beta: Parameter::new(Tensor::zeros(&[d_model])),
-            eps,
-        }
+        LayerNorm { gamma: stretched(1.0, d_model), beta: stretched(0.0, d_model), eps }
     }
 
     /// `[.., d_model]` → `[.., d_model]`
@@ -105,6 +101,11 @@ impl LayerNorm {
     pub fn forward(&self, x: &Var) -> Var {
         x.layer_norm(&self.gamma, &self.beta, self.eps)
     }
+}
+
+/// A vector of one number, which takes no memory until it is changed.
+fn stretched(value: Float, len: usize) -> Parameter {
+    Parameter::new(Tensor::scalar(value).broadcast_to(&[len]))
 }
 
 /// Root-mean-square normalization with its scale: Zhang & Sennrich 2019.
@@ -120,7 +121,7 @@ parameters_of!(RmsNorm { gamma });
 impl RmsNorm {
     /// Scale one.
     pub fn new(d_model: usize, eps: Float) -> RmsNorm {
-        RmsNorm { gamma: Parameter::new(Tensor::ones(&[d_model])), eps }
+        RmsNorm { gamma: stretched(1.0, d_model), eps }
     }
 
     /// `[.., d_model]` → `[.., d_model]`

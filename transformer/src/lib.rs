@@ -13,14 +13,13 @@
 //! | [`cache`] | keys and values of earlier positions |
 //! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
-//! | [`checkpoint`] | folders in Hugging Face's layout, in and out |
+//! | [`pretrained`] | models as files hold them, in and out |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
 
 mod activation;
 pub mod attention;
 pub mod block;
 pub mod cache;
-pub mod checkpoint;
 mod error;
 mod feed_forward;
 pub mod generate;
@@ -31,6 +30,7 @@ pub mod module;
 mod padded;
 mod pass;
 pub mod positions;
+pub mod pretrained;
 mod sizes;
 mod stack;
 pub mod state;
@@ -54,6 +54,7 @@ pub use models::{encoder_decoder, gpt2, masked_language_model};
 pub use module::Module;
 pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};
+pub use pretrained::{Checkpoint, Pretrained};
 pub use stack::{Decoder, Encoder, Stack};
 pub use summary::{Summary, SummaryRow};
 pub use tokenizer::{END_OF_TEXT, Tokenizer};

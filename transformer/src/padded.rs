@@ -57,6 +57,28 @@ impl Padded {
         Ok(Padded { tokens, is_token: is_token.into() })
     }
 
+    /// Row by row each position's number among its row's tokens, from 0. Padding has that of the next
+    /// token.
+    pub fn positions(&self) -> Vec<u32> {
+        let width = self.tokens.shape()[1].max(1);
+        let rows = self.is_token.chunks(width).map(|row| {
+            row.iter().scan(0, |count, &is_token| {
+                let position = *count;
+                *count += u32::from(is_token);
+                Some(position)
+            })
+        });
+        rows.flatten().collect()
+    }
+
+    /// The mask of a decoder: tokens before a position and itself, no padding.
+    pub fn causal_mask(&self) -> Mask {
+        match self.is_token.iter().all(|&is_token| is_token) {
+            true => Mask::causal(),
+            false => Mask::causal().with_padding(self.is_token.clone()),
+        }
+    }
+
     /// The rows that `rows` names, in that order.
     ///
     /// # Panics

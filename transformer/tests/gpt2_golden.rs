@@ -6,7 +6,7 @@ use autograd::cross_entropy;
 use golden::{assert_close, ids, targets};
 use std::path::PathBuf;
 use tensor::{Tensor, Tokens, file::Contents};
-use transformer::{Cache, Generation, Gpt2, Module, gpt2::hugging_face_name};
+use transformer::{Cache, Generation, Gpt2, Module, Pretrained, gpt2::hugging_face_name};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gpt2_tiny")
@@ -181,12 +181,13 @@ fn weights_that_do_not_fit_are_reported() {
          [97, 16] where [98, 16] is expected"
     );
     assert_eq!(
-        copy("gelu_new>relu"),
-        "config.json: activation_function is \"relu\"; only \"gelu_new\" is supported"
+        copy("gelu_new>softplus"),
+        "config.json: activation_function: unknown variant `softplus`, expected one of `relu`, \
+         `gelu`, `gelu_fast`, `gelu_new`, `gelu_pytorch_tanh`, `silu`, `swish`, `tanh`"
     );
     assert_eq!(
         copy("\"model_type\": \"gpt2\">\"model_type\": \"bert\""),
-        "config.json: model_type \"bert\" is not supported; \"gpt2\" is"
+        "config.json: model_type is \"bert\"; only \"gpt2\" is supported"
     );
 }
 

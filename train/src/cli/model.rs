@@ -2,7 +2,7 @@
 
 use crate::Error;
 use std::path::{Path, PathBuf};
-use transformer::{Gpt2, Tokenizer};
+use transformer::{Gpt2, Pretrained, Tokenizer};
 
 /// A model loaded from a folder.
 pub struct Loaded {

@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
+//! | [`mod@head`] | what hidden states are read with |
 //! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
 //! | [`masked_language_model`] | an encoder that fills in masked tokens |
 
 pub mod encoder_decoder;
 pub mod gpt2;
+pub mod head;
 pub mod masked_language_model;
 
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};

@@ -15,7 +15,7 @@ use crate::{Error, batch, peak_rss_bytes};
 use serde_json::json;
 use start::{Data, Start};
 use std::path::Path;
-use transformer::Gpt2;
+use transformer::{Gpt2, Pretrained};
 
 /// Sequences that are in memory together when the loss on --valid is measured.
 const SEQUENCES_AT_ONCE: usize = 1024;

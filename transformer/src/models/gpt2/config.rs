@@ -1,7 +1,10 @@
 //! The sizes of a GPT-2.
 
-use crate::{Error, sizes};
+use crate::models::head::{HeadConfig, HeadKind};
+use crate::pretrained::{Config, token};
+use crate::{Activation, Error, sizes};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use tensor::Float;
 
 /// More blocks than this are a wrong number.
@@ -42,8 +45,24 @@ pub struct Gpt2Config {
     pub eps: Float,
     /// The deviation of initial weights.
     pub initializer_range: Float,
+    /// The nonlinearity of the feed-forward networks.
+    #[serde(rename = "activation_function")]
+    pub activation: Activation,
+    /// Whether the scores of attention are divided by √d_k.
+    pub scale_attn_weights: bool,
+    /// Whether they are divided by the number of the block too, the first being 1.
+    pub scale_attn_by_inverse_layer_idx: bool,
+    /// Whether the output layer is the transposed embedding.
+    pub tie_word_embeddings: bool,
+    /// The token that begins a text.
+    #[serde(deserialize_with = "token")]
+    pub bos_token_id: Option<u32>,
     /// The token that ends a text.
+    #[serde(deserialize_with = "token")]
     pub eos_token_id: Option<u32>,
+    /// What the model is read for.
+    #[serde(skip)]
+    pub head: HeadConfig,
 }
 
 impl Default for Gpt2Config {
@@ -61,12 +80,47 @@ impl Default for Gpt2Config {
             attention_dropout: 0.1,
             eps: 1e-5,
             initializer_range: 0.02,
+            activation: Activation::GeluTanh,
+            scale_attn_weights: true,
+            scale_attn_by_inverse_layer_idx: false,
+            tie_word_embeddings: true,
+            bos_token_id: Some(50256),
             eos_token_id: Some(50256),
+            head: HeadConfig::default(),
         }
     }
 }
 
 impl Gpt2Config {
+    /// Reads it from `config.json`.
+    ///
+    /// # Errors
+    /// If an option is not supported, or the sizes do not make a model.
+    pub fn from_json(config: &Config) -> Result<Gpt2Config, Error> {
+        config.only(&[("model_type", json!("gpt2")), ("add_cross_attention", json!(false))])?;
+        let head = HeadConfig::of(config, "GPT2", HeadKind::LanguageModel)?;
+        let sizes: Gpt2Config = config.read(&json!({}))?;
+        sizes.check().map_err(|error| config.wrong(error))?;
+        Ok(Gpt2Config { head, ..sizes })
+    }
+
+    /// The keys of `config.json`.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let value = serde_json::to_value(self).expect("plain numbers");
+        let mut keys = value.as_object().cloned().unwrap_or_default();
+        keys.insert("model_type".into(), json!("gpt2"));
+        keys.extend(self.head.to_json("GPT2", "LMHeadModel"));
+        keys
+    }
+
+    /// What block `layer`, counted from 0, multiplies the scores of attention with.
+    pub(super) fn attention_scale(&self, layer: usize) -> Float {
+        let d_k = (self.d_model / self.n_heads) as Float;
+        let scale = if self.scale_attn_weights { 1.0 / d_k.sqrt() } else { 1.0 };
+        let layers = if self.scale_attn_by_inverse_layer_idx { layer + 1 } else { 1 };
+        scale / layers as Float
+    }
+
     /// All three dropout probabilities set to `p`.
     pub fn with_dropout(self, p: Float) -> Gpt2Config {
         Gpt2Config { dropout: p, embedding_dropout: p, attention_dropout: p, ..self }

@@ -6,12 +6,15 @@ mod names;
 pub use config::Gpt2Config;
 pub use names::hugging_face_name;
 
+use super::head::DecoderHead;
 use crate::block::{NormPlacement, Residual};
+use crate::pretrained::{Config, Layout, Pretrained};
 use crate::{
-    Activation, Block, Cache, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, Module,
-    MultiHeadAttention, Pass, Trace, parameters_of,
+    Block, Cache, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention,
+    Padded, Pass, Trace, parameters_of,
 };
 use autograd::{Mask, Var, no_grad};
+use serde_json::{Map, Value};
 use tensor::{Float, Rng, Tokens};
 
 /// A GPT-2 language model.
@@ -29,14 +32,16 @@ use tensor::{Float, Rng, Tokens};
 pub struct Gpt2 {
     /// Its sizes.
     pub config: Gpt2Config,
-    /// A row for each token; its transpose is the output layer.
+    /// A row for each token; its transpose is the output layer, unless the head has its own.
     pub token_embedding: Embedding,
     /// A row for each position.
     pub position_embedding: Embedding,
     /// The blocks and the normalization after the last.
     pub stack: Encoder,
+    /// What the hidden states are read with.
+    pub head: DecoderHead,
 }
-parameters_of!(Gpt2 { token_embedding, position_embedding, ..stack });
+parameters_of!(Gpt2 { token_embedding, position_embedding, ..stack, head });
 
 impl Gpt2 {
     /// Random weights: normal with deviation 0.02 (`initializer_range`), those that write to the
@@ -47,18 +52,20 @@ impl Gpt2 {
     pub fn new(config: Gpt2Config, rng: &mut Rng) -> Result<Gpt2, Error> {
         config.check()?;
         let (d_model, (init, _)) = (config.d_model, Gpt2::inits(&config));
+        let sizes = (d_model, config.vocab_size);
         Ok(Gpt2 {
             token_embedding: Embedding::new(rng, config.vocab_size, d_model, init),
             position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init),
             stack: Encoder {
-                blocks: (0..config.n_layers).map(|_| Gpt2::new_block(&config, rng)).collect(),
+                blocks: (0..config.n_layers).map(|i| Gpt2::new_block(&config, i, rng)).collect(),
                 final_norm: Some(LayerNorm::new(d_model, config.eps).into()),
             },
+            head: DecoderHead::new(rng, &config.head, config.tie_word_embeddings, sizes, init),
             config,
         })
     }
 
-    fn new_block(config: &Gpt2Config, rng: &mut Rng) -> Block {
+    fn new_block(config: &Gpt2Config, layer: usize, rng: &mut Rng) -> Block {
         let d_model = config.d_model;
         let (init, residual_init) = Gpt2::inits(config);
         let heads = (d_model, config.n_heads);
@@ -66,9 +73,13 @@ impl Gpt2 {
         let attention = MultiHeadAttention::joined(rng, heads, init, residual_init);
         Block {
             norm_1: LayerNorm::new(d_model, config.eps).into(),
-            attention: MultiHeadAttention { dropout: config.attention_dropout, ..attention },
+            attention: MultiHeadAttention {
+                scale: config.attention_scale(layer),
+                dropout: config.attention_dropout,
+                ..attention
+            },
             norm_2: LayerNorm::new(d_model, config.eps).into(),
-            feed_forward: FeedForward::new(rng, sizes, Activation::GeluTanh, init, residual_init),
+            feed_forward: FeedForward::new(rng, sizes, config.activation, init, residual_init),
             residual: Residual { placement: NormPlacement::Pre, dropout: config.dropout },
         }
     }
@@ -99,7 +110,7 @@ impl Gpt2 {
         Ok(())
     }
 
-    /// The scores of the next token at each position:
+    /// The scores of the next token at each position, or of what else the head tells:
     /// `[batch_size, seq_len]` → `[batch_size, seq_len, vocab_size]`
     ///
     /// # Panics
@@ -137,7 +148,20 @@ impl Gpt2 {
 
     /// The scores of each token from hidden states: `[.., d_model]` → `[.., vocab_size]`
     pub fn logits(&self, hidden: &Var) -> Var {
-        self.token_embedding.logits(hidden)
+        self.head.scores(hidden, &self.token_embedding)
+    }
+
+    /// As [`Gpt2::hidden`] of rows of unequal length, padded on either side: a position's number is
+    /// that among its row's tokens, and no token attends to padding.
+    ///
+    /// # Panics
+    /// As [`Gpt2::forward`].
+    #[track_caller]
+    pub fn hidden_padded(&self, text: &Padded, trace: Option<&mut Trace>) -> Var {
+        Gpt2::seq_len(&text.tokens);
+        let positions = self.positions(text.positions(), text.tokens.shape());
+        let mask = text.causal_mask();
+        self.run(&text.tokens, &positions, Pass { mask, trace, ..Pass::default() })
     }
 
     /// As [`Gpt2::hidden`] for positions that follow those in the cache, which they join.
@@ -189,10 +213,21 @@ impl Gpt2 {
         let x = self.token_embedding.forward(tokens) + self.position_embedding.forward(positions);
         self.stack.forward(&x.dropout(self.config.embedding_dropout), &mut pass)
     }
+}
 
-    /// Hugging Face's names of the parameters, in the order of [`Module::parameters`].
-    pub fn hugging_face_names(&self) -> Vec<String> {
-        self.parameters().into_iter().map(|(name, _)| hugging_face_name(&name)).collect()
+impl Pretrained for Gpt2 {
+    fn from_config(config: &Config) -> Result<Gpt2, Error> {
+        let config = Gpt2Config::from_json(config)?;
+        let empty = Gpt2Config { initializer_range: 0.0, ..config.clone() };
+        Ok(Gpt2 { config, ..Gpt2::new(empty, &mut Rng::seeded(0))? })
+    }
+
+    fn config_json(&self) -> Map<String, Value> {
+        self.config.to_json()
+    }
+
+    fn layout(&self) -> Layout {
+        names::LAYOUT
     }
 }
 

@@ -1,33 +1,31 @@
 //! GPT-2's parameters under Hugging Face's names.
 
-/// Our names and Hugging Face's, part by part.
-const NAMES: [(&str, &str); 12] = [
-    ("token_embedding", "wte"),
-    ("position_embedding", "wpe"),
-    ("blocks", "h"),
-    ("norm_1", "ln_1"),
-    ("norm_2", "ln_2"),
-    ("attention", "attn"),
-    ("w_qkv", "c_attn"),
-    ("w_o", "c_proj"),
-    ("feed_forward", "mlp"),
-    ("w_1", "c_fc"),
-    ("w_2", "c_proj"),
-    ("final_norm", "ln_f"),
-];
+use crate::pretrained::Layout;
 
-/// `blocks.0.attention.w_o.bias` → `transformer.h.0.attn.c_proj.bias`
+/// GPT-2's affine maps lie in files as ours do, `[d_in, d_out]`; those of its heads do not.
+pub(super) const LAYOUT: Layout = Layout {
+    prefix: "transformer.",
+    prefix_in_files: None,
+    linears: &[("head.output", "lm_head"), ("head.classes", "score"), ("head.span", "qa_outputs")],
+    others: &[
+        ("token_embedding", "transformer.wte"),
+        ("position_embedding", "transformer.wpe"),
+        ("blocks.*.norm_1", "transformer.h.*.ln_1"),
+        ("blocks.*.attention.w_qkv", "transformer.h.*.attn.c_attn"),
+        ("blocks.*.attention.w_o", "transformer.h.*.attn.c_proj"),
+        ("blocks.*.norm_2", "transformer.h.*.ln_2"),
+        ("blocks.*.feed_forward.w_1", "transformer.h.*.mlp.c_fc"),
+        ("blocks.*.feed_forward.w_2", "transformer.h.*.mlp.c_proj"),
+        ("final_norm", "transformer.ln_f"),
+    ],
+    aliases: &[("transformer.wte.weight", "lm_head.weight")],
+    ignored: &["h.*.attn.bias", "h.*.attn.masked_bias", "lm_head", "score", "qa_outputs"],
+};
+
+/// `blocks.0.attention.w_o.bias` → `transformer.h.0.attn.c_proj.bias`; a name that is not one of
+/// GPT-2's parameters stays.
 pub fn hugging_face_name(name: &str) -> String {
-    let part = |part: &str| -> String {
-        let known = NAMES.iter().find(|(ours, _)| *ours == part);
-        match (known, part) {
-            (Some((_, theirs)), _) => (*theirs).into(),
-            (None, "gamma") => "weight".into(),
-            (None, "beta") => "bias".into(),
-            (None, other) => other.into(),
-        }
-    };
-    format!("transformer.{}", name.split('.').map(part).collect::<Vec<_>>().join("."))
+    LAYOUT.in_file(name).map_or_else(|| name.to_string(), |named| named.name)
 }
 
 #[cfg(test)]

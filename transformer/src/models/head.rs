@@ -1,0 +1,235 @@
+//! What a model's hidden states are read with: the next token, the class of a text, or the answer's
+//! place in it. Radford et al. 2018, section 3.3; Devlin et al. 2019, section 4.
+
+use crate::init::Init;
+use crate::pretrained::Config;
+use crate::{Embedding, Error, Linear, Module, module};
+use autograd::{Parameter, Var};
+use serde_json::{Map, Value, json};
+use tensor::Rng;
+
+/// More classes than this are a wrong number.
+const MAX_LABELS: usize = 1 << 20;
+
+/// What a model is read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeadKind {
+    /// Nothing: its hidden states are the result.
+    Hidden,
+    /// The scores of tokens.
+    #[default]
+    LanguageModel,
+    /// The scores of a text's classes.
+    Classification,
+    /// The scores of each token as the answer's first and as its last.
+    Span,
+}
+
+/// A kind of head and the names of its classes, as `config.json` tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadConfig {
+    /// What the model is read for.
+    pub kind: HeadKind,
+    /// The names of the classes, of a classifier.
+    pub labels: Vec<String>,
+}
+
+impl HeadConfig {
+    /// The kind by the first name under `architectures`, e.g. `GPT2LMHeadModel`, where `family` is
+    /// `GPT2`; `absent` where there is no name.
+    ///
+    /// # Errors
+    /// If the architecture is of another kind, or there are absurdly many classes.
+    pub fn of(config: &Config, family: &str, absent: HeadKind) -> Result<HeadConfig, Error> {
+        let kind = match config.architecture() {
+            None => absent,
+            Some(name) => match name.strip_prefix(family) {
+                Some("Model") => HeadKind::Hidden,
+                Some(
+                    "LMHeadModel"
+                    | "ForCausalLM"
+                    | "ForMaskedLM"
+                    | "ForPreTraining"
+                    | "ForConditionalGeneration",
+                ) => HeadKind::LanguageModel,
+                Some("ForSequenceClassification") => HeadKind::Classification,
+                Some("ForQuestionAnswering") => HeadKind::Span,
+                _ => {
+                    return Err(config.wrong(format!(
+                        "architectures names {name}; of {family}, the model, the language model, \
+                         ForSequenceClassification and ForQuestionAnswering are supported"
+                    )));
+                }
+            },
+        };
+        let labels = match kind {
+            HeadKind::Classification => labels(config)?,
+            _ => Vec::new(),
+        };
+        Ok(HeadConfig { kind, labels })
+    }
+
+    /// How many scores the head gives, where that is fixed by the task.
+    pub fn count(&self) -> usize {
+        if self.kind == HeadKind::Span { 2 } else { self.labels.len() }
+    }
+
+    /// The keys of `config.json` that tell it; `name` is that of the language model.
+    pub fn to_json(&self, family: &str, language_model: &str) -> Map<String, Value> {
+        let suffix = match self.kind {
+            HeadKind::Hidden => "Model",
+            HeadKind::LanguageModel => language_model,
+            HeadKind::Classification => "ForSequenceClassification",
+            HeadKind::Span => "ForQuestionAnswering",
+        };
+        let mut keys = Map::new();
+        keys.insert("architectures".into(), json!([format!("{family}{suffix}")]));
+        if self.kind == HeadKind::Classification {
+            let named = self.labels.iter().enumerate();
+            let id2label: Map<String, Value> =
+                named.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
+            let label2id: Map<String, Value> =
+                named.map(|(id, label)| (label.clone(), json!(id))).collect();
+            keys.insert("id2label".into(), id2label.into());
+            keys.insert("label2id".into(), label2id.into());
+        }
+        keys
+    }
+}
+
+/// The names of the classes: `id2label`, or as many as `num_labels` says, 2 where it is absent.
+fn labels(config: &Config) -> Result<Vec<String>, Error> {
+    let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
+    match (config.get("id2label"), config.get("num_labels")) {
+        (Some(Value::Object(named)), _) => {
+            let label = |id: usize| Some(named.get(&id.to_string())?.as_str()?.to_string());
+            let labels: Option<Vec<String>> = (0..named.len()).map(label).collect();
+            labels
+                .filter(|labels| !labels.is_empty())
+                .ok_or_else(|| config.wrong("id2label does not name the classes from \"0\" on"))
+        }
+        (Some(_), _) => Err(config.wrong("id2label is not an object")),
+        (None, None) => Ok(unnamed(2)),
+        (None, Some(count)) => {
+            let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
+            let sane = count.filter(|count| (1..=MAX_LABELS).contains(count));
+            sane.map(unnamed).ok_or_else(|| config.wrong("num_labels is not a sane number"))
+        }
+    }
+}
+
+/// The head of a decoder that stands alone.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a model has one: the difference is not worth an allocation
+pub enum DecoderHead {
+    /// Scores of the next token through the transposed embedding (Press & Wolf 2017).
+    Tied,
+    /// Scores of the next token through a matrix of its own.
+    Untied(Linear),
+    /// Scores of the classes, read at the last token.
+    Classification(Linear),
+    /// Scores of the answer's first and last token.
+    Span(Linear),
+}
+
+impl DecoderHead {
+    /// The head that a configuration asks for, drawn by `init`.
+    pub fn new(
+        rng: &mut Rng,
+        config: &HeadConfig,
+        tied: bool,
+        (d_model, vocab_size): (usize, usize),
+        init: Init,
+    ) -> DecoderHead {
+        match config.kind {
+            HeadKind::Hidden | HeadKind::LanguageModel if tied => DecoderHead::Tied,
+            HeadKind::Hidden | HeadKind::LanguageModel => {
+                DecoderHead::Untied(Linear::without_bias(rng, d_model, vocab_size, init))
+            }
+            HeadKind::Classification => DecoderHead::Classification(Linear::without_bias(
+                rng,
+                d_model,
+                config.count(),
+                init,
+            )),
+            HeadKind::Span => DecoderHead::Span(Linear::new(rng, d_model, 2, init)),
+        }
+    }
+
+    /// The scores at each position: `[.., d_model]` → `[.., vocab_size]`, `[.., n_labels]` or
+    /// `[.., 2]`.
+    ///
+    /// # Panics
+    /// If the last axis is not d_model.
+    #[track_caller]
+    pub fn scores(&self, hidden: &Var, embedding: &Embedding) -> Var {
+        match self.linear() {
+            Some((_, linear)) => linear.forward(hidden),
+            None => embedding.logits(hidden),
+        }
+    }
+
+    fn linear(&self) -> Option<(&'static str, &Linear)> {
+        match self {
+            DecoderHead::Tied => None,
+            DecoderHead::Untied(linear) => Some(("output", linear)),
+            DecoderHead::Classification(linear) => Some(("classes", linear)),
+            DecoderHead::Span(linear) => Some(("span", linear)),
+        }
+    }
+}
+
+impl Module for DecoderHead {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        if let Some((name, linear)) = self.linear() {
+            linear.collect(&module::join(path, name), found);
+        }
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        let (name, linear) = match self {
+            DecoderHead::Tied => return,
+            DecoderHead::Untied(linear) => ("output", linear),
+            DecoderHead::Classification(linear) => ("classes", linear),
+            DecoderHead::Span(linear) => ("span", linear),
+        };
+        linear.collect_mut(&module::join(path, name), found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: Value) -> Result<HeadConfig, Error> {
+        let values = values.as_object().unwrap().clone();
+        HeadConfig::of(&Config { path: "c".into(), values }, "GPT2", HeadKind::LanguageModel)
+    }
+
+    #[test]
+    fn the_kind_is_named_by_the_architecture() {
+        let kind = |name: &str| of(json!({ "architectures": [name] })).map(|head| head.kind);
+        assert_eq!(kind("GPT2Model").unwrap(), HeadKind::Hidden);
+        assert_eq!(kind("GPT2LMHeadModel").unwrap(), HeadKind::LanguageModel);
+        assert_eq!(kind("GPT2ForQuestionAnswering").unwrap(), HeadKind::Span);
+        assert_eq!(of(json!({})).unwrap().kind, HeadKind::LanguageModel);
+        assert_eq!(
+            kind("GPT2DoubleHeadsModel").unwrap_err().to_string(),
+            "c: architectures names GPT2DoubleHeadsModel; of GPT2, the model, the language model, \
+             ForSequenceClassification and ForQuestionAnswering are supported"
+        );
+    }
+
+    #[test]
+    fn classes_are_named_or_counted() {
+        let labels = |mut values: Value| {
+            values["architectures"] = json!(["GPT2ForSequenceClassification"]);
+            of(values).map(|head| head.labels)
+        };
+        assert_eq!(labels(json!({})).unwrap(), ["LABEL_0", "LABEL_1"]);
+        assert_eq!(labels(json!({ "num_labels": 3 })).unwrap().len(), 3);
+        let named = json!({ "id2label": { "1": "good", "0": "bad" } });
+        assert_eq!(labels(named).unwrap(), ["bad", "good"]);
+        assert!(labels(json!({ "id2label": { "7": "good" } })).is_err());
+        assert!(labels(json!({ "num_labels": u64::MAX })).is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! A model as its files hold it: configuration and tensors, before they become a model.
+
+use super::Config;
+use crate::Error;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use tensor::Tensor;
+
+/// Configuration and weights of a model under the names of Hugging Face's files. The tensors lie in
+/// the files' memory maps.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The configuration.
+    pub config: Config,
+    /// The file or folder of the weights, for messages.
+    pub weights: PathBuf,
+    /// The tensors by their names.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Tensors of types that are not read, and their types.
+    pub unsupported: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Opens a folder in Hugging Face's layout: `config.json`, and `model.safetensors` or the files
+    /// that `model.safetensors.index.json` lists.
+    ///
+    /// # Errors
+    /// If a file is missing or broken.
+    pub fn open(source: &Path) -> Result<Checkpoint, Error> {
+        if !source.is_dir() {
+            let reason = "no such folder; a model is a folder with config.json and \
+                          model.safetensors";
+            return Err(Error::Config { path: source.into(), reason: reason.into() });
+        }
+        let config = Config::from_file(&source.join("config.json"))?;
+        let one = source.join("model.safetensors");
+        let index = source.join("model.safetensors.index.json");
+        if !one.exists() && index.exists() {
+            return Checkpoint::sharded(config, &index);
+        }
+        let contents = tensor::file::read(&one)?;
+        let (tensors, unsupported) = (contents.tensors, contents.unsupported);
+        Ok(Checkpoint { config, weights: one, tensors, unsupported })
+    }
+
+    fn sharded(config: Config, path: &Path) -> Result<Checkpoint, Error> {
+        let index = Config::from_file(path)?;
+        let map = index.get("weight_map").and_then(Value::as_object);
+        let map = map.ok_or_else(|| index.wrong("weight_map is missing"))?;
+        let mut files = BTreeSet::new();
+        for (tensor, file) in map {
+            // A name alone: an index must not lead out of its folder.
+            let name =
+                file.as_str().filter(|name| Path::new(name).file_name() == Some((*name).as_ref()));
+            let name = name
+                .ok_or_else(|| index.wrong(format!("weight_map: {tensor} has no file's name")))?;
+            files.insert(name);
+        }
+        let mut whole = Checkpoint {
+            config,
+            weights: path.into(),
+            tensors: BTreeMap::new(),
+            unsupported: BTreeMap::new(),
+        };
+        for file in files {
+            let contents = tensor::file::read(&path.with_file_name(file))?;
+            whole.tensors.extend(contents.tensors);
+            whole.unsupported.extend(contents.unsupported);
+        }
+        let absent = map.keys().find(|name| {
+            !whole.tensors.contains_key(*name) && !whole.unsupported.contains_key(*name)
+        });
+        match absent {
+            Some(name) => Err(index.wrong(format!("{name} is in none of the files that it lists"))),
+            None => Ok(whole),
+        }
+    }
+
+    /// Takes the tensor of one of `names` out.
+    pub(super) fn take(&mut self, names: &[String]) -> Option<Tensor> {
+        names.iter().find_map(|name| self.tensors.remove(name))
+    }
+
+    /// Names of old files become today's.
+    pub(super) fn renamed(mut self) -> Checkpoint {
+        let today = |name: String| {
+            let old =
+                [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")];
+            let found = old.iter().find_map(|(old, new)| Some((name.strip_suffix(old)?, new)));
+            found.map(|(path, new)| format!("{path}{new}")).unwrap_or(name)
+        };
+        self.tensors =
+            self.tensors.into_iter().map(|(name, tensor)| (today(name), tensor)).collect();
+        self
+    }
+}

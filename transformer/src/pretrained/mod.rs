@@ -1,0 +1,80 @@
+//! Pretrained models: from files to a model, and back.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Checkpoint`] | configuration and tensors as files hold them |
+//! | [`Config`] | `config.json` |
+//! | [`Layout`] | our names of parameters and Hugging Face's |
+//! | [`Pretrained`] | what an architecture says of itself to be loaded and saved |
+
+mod checkpoint;
+mod config;
+mod layout;
+mod load;
+mod save;
+
+pub use checkpoint::Checkpoint;
+pub use config::Config;
+pub(crate) use config::token;
+pub use layout::{Layout, Named};
+pub use load::Report;
+pub use save::write_json;
+
+use crate::{Error, Module};
+use serde_json::{Map, Value};
+use std::path::Path;
+use tensor::Rng;
+
+/// A model that files hold.
+///
+/// An architecture gives the first three; the others are made of them.
+pub trait Pretrained: Module + Sized {
+    /// The model that a configuration describes. Its parameters are zeros or ones that take no memory
+    /// ([`crate::Init`]): sizes are looked at before weights are.
+    ///
+    /// # Errors
+    /// If the configuration describes no such model, or one with an option that is not supported.
+    fn from_config(config: &Config) -> Result<Self, Error>;
+
+    /// The configuration, as `config.json` has it.
+    fn config_json(&self) -> Map<String, Value>;
+
+    /// The names of its parameters in files.
+    fn layout(&self) -> Layout;
+
+    /// Loads a model from a folder in Hugging Face's layout. The weights stay in the file's memory
+    /// map until they are changed.
+    ///
+    /// # Errors
+    /// If a file is missing or broken, an option of the configuration is not supported, or the
+    /// weights do not fit the configuration.
+    fn from_pretrained(source: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self::from_checkpoint(Checkpoint::open(source.as_ref())?)?.0)
+    }
+
+    /// The model of a checkpoint, and what of it found no use.
+    ///
+    /// # Errors
+    /// As [`Pretrained::from_pretrained`].
+    fn from_checkpoint(checkpoint: Checkpoint) -> Result<(Self, Report), Error> {
+        load::model(checkpoint, None)
+    }
+
+    /// The same with a fresh head: parameters of the head that the checkpoint does not hold, or holds
+    /// of other sizes, are drawn anew with deviation 0.02, biases zero.
+    ///
+    /// # Errors
+    /// As [`Pretrained::from_pretrained`].
+    fn with_fresh_head(checkpoint: Checkpoint, rng: &mut Rng) -> Result<(Self, Report), Error> {
+        load::model(checkpoint, Some(rng))
+    }
+
+    /// Saves `config.json`, `generation_config.json` and `model.safetensors`, as Transformers loads
+    /// them.
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    fn save(&self, folder: &Path) -> Result<(), Error> {
+        save::model(self, folder)
+    }
+}
