@@ -47,10 +47,10 @@ pub use generate::{Autoregressive, EarlyStopping, Generation, Hypothesis};
 pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{
-    EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, MaskedLanguageModel,
-    MaskedLanguageModelConfig,
+    DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, HeadConfig,
+    HeadKind, Llama, LlamaConfig, MaskedLanguageModel, MaskedLanguageModelConfig,
 };
-pub use models::{encoder_decoder, gpt2, masked_language_model};
+pub use models::{encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;
 pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};

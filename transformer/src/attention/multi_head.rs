@@ -3,7 +3,7 @@
 
 use super::attention_weights;
 use crate::init::Init;
-use crate::{Linear, Memory, Module, Pass, module, parameters_of};
+use crate::{Linear, Memory, Module, Pass, RmsNorm, module, parameters_of};
 use autograd::{Mask, Parameter, Var};
 use tensor::{Float, Rng};
 
@@ -20,6 +20,10 @@ use tensor::{Float, Rng};
 pub struct MultiHeadAttention {
     /// W^Q, W^K and W^V of all heads.
     pub projections: Projections,
+    /// Normalizes each head's queries before they are turned, in Qwen3.
+    pub norm_q: Option<RmsNorm>,
+    /// The same of keys.
+    pub norm_k: Option<RmsNorm>,
     /// W^O, `[n_heads · d_k, d_model]`.
     pub w_o: Linear,
     /// Heads of queries.
@@ -31,7 +35,7 @@ pub struct MultiHeadAttention {
     /// The probability that a weight is dropped in training.
     pub dropout: Float,
 }
-parameters_of!(MultiHeadAttention { ..projections, w_o });
+parameters_of!(MultiHeadAttention { ..projections, norm_q, norm_k, w_o });
 
 /// The maps to queries, keys and values; the heads' columns lie side by side.
 #[derive(Clone, Debug)]
@@ -99,6 +103,8 @@ impl MultiHeadAttention {
     fn of(projections: Projections, w_o: Linear, n_heads: usize, d_k: usize) -> MultiHeadAttention {
         MultiHeadAttention {
             projections,
+            norm_q: None,
+            norm_k: None,
             w_o,
             n_heads,
             n_kv_heads: n_heads,
@@ -135,6 +141,11 @@ impl MultiHeadAttention {
     #[track_caller]
     pub fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
         let [q, k, v] = self.project(x); // [batch_size, heads, seq_len, d_k]
+        let normalized = |norm: &Option<RmsNorm>, x: Var| match norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        };
+        let [q, k] = [normalized(&self.norm_q, q), normalized(&self.norm_k, k)];
         let [q, k] = match &pass.rotation {
             Some(rotation) => [rotation.rotate(&q), rotation.rotate(&k)],
             None => [q, k],

@@ -1,7 +1,7 @@
 //! Generation by a decoder that stands alone: the ids are the beginning of the result.
 
 use super::{Autoregressive, Generation};
-use crate::{Cache, Error, Gpt2, Padded};
+use crate::{Cache, DecoderOnly, Error, Gpt2, Padded};
 use tensor::Tensor;
 
 impl Autoregressive for Gpt2 {

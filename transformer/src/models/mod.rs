@@ -3,15 +3,22 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
+//! | [`llama`] | Llama, Qwen2, Qwen3 |
+//! | [`decoder_only`] | what these have in common |
 //! | [`mod@head`] | what hidden states are read with |
 //! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
 //! | [`masked_language_model`] | an encoder that fills in masked tokens |
 
+pub mod decoder_only;
 pub mod encoder_decoder;
 pub mod gpt2;
 pub mod head;
+pub mod llama;
 pub mod masked_language_model;
 
+pub use decoder_only::DecoderOnly;
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};
 pub use gpt2::{Gpt2, Gpt2Config};
+pub use head::{DecoderHead, HeadConfig, HeadKind};
+pub use llama::{Llama, LlamaConfig};
 pub use masked_language_model::{MaskedLanguageModel, MaskedLanguageModelConfig};

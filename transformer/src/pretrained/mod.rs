@@ -15,7 +15,7 @@ mod save;
 
 pub use checkpoint::Checkpoint;
 pub use config::Config;
-pub(crate) use config::token;
+pub(crate) use config::{token, tokens};
 pub use layout::{Layout, Named};
 pub use load::Report;
 pub use save::write_json;

@@ -6,14 +6,15 @@ mod names;
 pub use config::Gpt2Config;
 pub use names::hugging_face_name;
 
+use super::decoder_only::DecoderOnly;
 use super::head::DecoderHead;
 use crate::block::{NormPlacement, Residual};
 use crate::pretrained::{Config, Layout, Pretrained};
 use crate::{
-    Block, Cache, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention,
-    Padded, Pass, Trace, parameters_of,
+    Block, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention, Pass,
+    parameters_of,
 };
-use autograd::{Mask, Var, no_grad};
+use autograd::Var;
 use serde_json::{Map, Value};
 use tensor::{Float, Rng, Tokens};
 
@@ -21,7 +22,7 @@ use tensor::{Float, Rng, Tokens};
 ///
 /// ```
 /// use tensor::{Rng, Tokens};
-/// use transformer::{Gpt2, Gpt2Config};
+/// use transformer::{DecoderOnly, Gpt2, Gpt2Config};
 /// let config =
 ///     Gpt2Config { vocab_size: 11, d_model: 8, n_layers: 1, n_heads: 2, ..Gpt2Config::default() };
 /// let model = Gpt2::new(config, &mut Rng::seeded(1)).unwrap();
@@ -109,109 +110,37 @@ impl Gpt2 {
         self.config = config;
         Ok(())
     }
+}
 
-    /// The scores of the next token at each position, or of what else the head tells:
-    /// `[batch_size, seq_len]` → `[batch_size, seq_len, vocab_size]`
-    ///
-    /// # Panics
-    /// If the sequences are longer than the context, or of another vocabulary.
-    #[track_caller]
-    pub fn forward(&self, tokens: &Tokens) -> Var {
-        self.logits(&self.hidden(tokens))
+impl DecoderOnly for Gpt2 {
+    fn name(&self) -> &'static str {
+        "gpt2"
     }
 
-    /// The output of the last normalization:
-    /// `[batch_size, seq_len]` → `[batch_size, seq_len, d_model]`
-    ///
-    /// # Panics
-    /// As [`Gpt2::forward`].
-    #[track_caller]
-    pub fn hidden(&self, tokens: &Tokens) -> Var {
-        let seq_len = Gpt2::seq_len(tokens);
-        let positions = self.positions((0..seq_len as u32).collect(), &[seq_len]);
-        self.run(tokens, &positions, Pass::causal())
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
     }
 
-    /// [`Gpt2::forward`] with hidden states and attention weights.
-    ///
-    /// # Panics
-    /// As [`Gpt2::forward`].
-    #[track_caller]
-    pub fn forward_traced(&self, tokens: &Tokens) -> (Var, Trace) {
-        let seq_len = Gpt2::seq_len(tokens);
-        let positions = self.positions((0..seq_len as u32).collect(), &[seq_len]);
-        let mut trace = Trace::default();
-        let pass = Pass { trace: Some(&mut trace), ..Pass::causal() };
-        let logits = self.logits(&self.run(tokens, &positions, pass));
-        (logits, trace)
+    fn max_seq_len(&self) -> usize {
+        self.config.max_seq_len
     }
 
-    /// The scores of each token from hidden states: `[.., d_model]` → `[.., vocab_size]`
-    pub fn logits(&self, hidden: &Var) -> Var {
-        self.head.scores(hidden, &self.token_embedding)
+    fn n_layers(&self) -> usize {
+        self.config.n_layers
     }
 
-    /// As [`Gpt2::hidden`] of rows of unequal length, padded on either side: a position's number is
-    /// that among its row's tokens, and no token attends to padding.
-    ///
-    /// # Panics
-    /// As [`Gpt2::forward`].
-    #[track_caller]
-    pub fn hidden_padded(&self, text: &Padded, trace: Option<&mut Trace>) -> Var {
-        Gpt2::seq_len(&text.tokens);
-        let positions = self.positions(text.positions(), text.tokens.shape());
-        let mask = text.causal_mask();
-        self.run(&text.tokens, &positions, Pass { mask, trace, ..Pass::default() })
+    fn end_tokens(&self) -> Vec<u32> {
+        self.config.eos_token_id.into_iter().collect()
     }
 
-    /// As [`Gpt2::hidden`] for positions that follow those in the cache, which they join.
-    /// `is_token` tells padding (to the left) from tokens, row by row. Nothing is recorded: a cache
-    /// has no gradient.
-    ///
-    /// # Panics
-    /// As [`Gpt2::forward`], or if `is_token` is not of the tokens' shape.
-    #[track_caller]
-    pub fn hidden_cached(&self, tokens: &Tokens, is_token: &[bool], cache: &mut Cache) -> Var {
-        Gpt2::seq_len(tokens);
-        assert_eq!(is_token.len(), tokens.ids().len(), "is_token: one for each token");
-        let positions = self.positions(cache.advance(is_token), tokens.shape());
-        let mask = Mask::causal();
-        let mask = match cache.is_token.iter().flatten().all(|&is_token| is_token) {
-            true => mask,
-            false => mask.with_padding(cache.is_token.concat()),
-        };
-        no_grad(|| {
-            self.run(tokens, &positions, Pass { mask, cache: Some(cache), ..Pass::default() })
-        })
+    fn head(&self) -> (&DecoderHead, &Embedding) {
+        (&self.head, &self.token_embedding)
     }
 
     #[track_caller]
-    fn positions(&self, positions: Vec<u32>, shape: &[usize]) -> Tokens {
-        match Tokens::new(positions, self.config.max_seq_len) {
-            Ok(positions) => positions.reshape(shape),
-            Err(_) => tensor::shape::wrong(
-                "gpt2",
-                &format!("the context holds {} positions", self.config.max_seq_len),
-                &[shape],
-                "cut the sequence",
-            ),
-        }
-    }
-
-    #[track_caller]
-    fn seq_len(tokens: &Tokens) -> usize {
-        match tokens.shape() {
-            [_, seq_len] => *seq_len,
-            shape => {
-                tensor::shape::wrong("gpt2", "tokens are not [batch_size, seq_len]", &[shape], "")
-            }
-        }
-    }
-
-    #[track_caller]
-    fn run(&self, tokens: &Tokens, positions: &Tokens, mut pass: Pass<'_>) -> Var {
+    fn read(&self, tokens: &Tokens, positions: &Tokens, pass: &mut Pass<'_>) -> Var {
         let x = self.token_embedding.forward(tokens) + self.position_embedding.forward(positions);
-        self.stack.forward(&x.dropout(self.config.embedding_dropout), &mut pass)
+        self.stack.forward(&x.dropout(self.config.embedding_dropout), pass)
     }
 }
 
