@@ -3,7 +3,7 @@
 use crate::sequence::Sequence;
 use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
 use tensor::{Error, Targets, Tokens};
-use transformer::Gpt2;
+use transformer::{DecoderOnly, Gpt2};
 
 /// Sequences padded on the right to one length. Attention is causal, so that no token ever sees
 /// the padding behind it, and only the positions that predict a target are given scores.

@@ -6,7 +6,9 @@ use autograd::cross_entropy;
 use golden::{assert_close, ids, targets};
 use std::path::PathBuf;
 use tensor::{Tensor, Tokens, file::Contents};
-use transformer::{Cache, Generation, Gpt2, Module, Pretrained, gpt2::hugging_face_name};
+use transformer::{
+    Cache, DecoderOnly, Generation, Gpt2, Module, Pretrained, gpt2::hugging_face_name,
+};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gpt2_tiny")

@@ -8,9 +8,9 @@ use tensor::{Float, Rng, Targets, Tokens};
 use transformer::block::Residual;
 use transformer::positions::{RelativePositionBias, Rotary};
 use transformer::{
-    Activation, Block, Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, FeedForward, Gpt2,
-    Gpt2Config, Init, MaskedLanguageModel, MaskedLanguageModelConfig, Module, MultiHeadAttention,
-    NormPlacement, Padded, Pass, RmsNorm, parameters_of,
+    Activation, Block, DecoderOnly, Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig,
+    FeedForward, Gpt2, Gpt2Config, Init, MaskedLanguageModel, MaskedLanguageModelConfig, Module,
+    MultiHeadAttention, NormPlacement, Padded, Pass, RmsNorm, parameters_of,
 };
 
 const IS_F64: bool = size_of::<Float>() == 8;
