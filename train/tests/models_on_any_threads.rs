@@ -5,7 +5,7 @@ use tensor::{Float, Rng, Targets, Tokens};
 use train::masking::Masking;
 use train::optimizer::{AdamW, Optimizer};
 use transformer::{
-    EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, MaskedLanguageModel,
+    DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, MaskedLanguageModel,
     MaskedLanguageModelConfig, Module, Padded, state,
 };
 

@@ -48,7 +48,8 @@ pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{
     DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, HeadConfig,
-    HeadKind, Llama, LlamaConfig, MaskedLanguageModel, MaskedLanguageModelConfig,
+    HeadKind, Input, Llama, LlamaConfig, MaskedLanguageModel, MaskedLanguageModelConfig, Model,
+    Outputs,
 };
 pub use models::{encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;

@@ -1,9 +1,9 @@
 //! Rows of unequal length side by side.
 
 use crate::Error;
-use autograd::Mask;
+use autograd::{Mask, Var};
 use std::sync::Arc;
-use tensor::Tokens;
+use tensor::{Indices, Tokens};
 
 /// Token ids of several rows, the shorter ones padded, and which of them are real.
 ///
@@ -69,6 +69,23 @@ impl Padded {
             })
         });
         rows.flatten().collect()
+    }
+
+    /// What of `hidden` stands at each row's last token: `[batch_size, seq_len, d_model]` →
+    /// `[batch_size, d_model]`
+    ///
+    /// # Panics
+    /// If a row has no token, or the shapes do not fit.
+    #[track_caller]
+    pub fn last_tokens(&self, hidden: &Var) -> Var {
+        let [batch_size, seq_len, d_model] = [0, 1, 2].map(|axis| hidden.size(axis));
+        let last = |(row, is_token): (usize, &[bool])| {
+            let last = is_token.iter().rposition(|&is_token| is_token);
+            row * seq_len + last.expect("a row has a token")
+        };
+        let rows: Vec<usize> = self.is_token.chunks(seq_len.max(1)).enumerate().map(last).collect();
+        let all = hidden.reshape(&[batch_size * seq_len, d_model]);
+        all.index_select(0, &Indices::new(rows, &[batch_size]))
     }
 
     /// The mask of a decoder: tokens before a position and itself, no padding.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use tensor::{Rng, Targets, Tokens};
 use train::Preset;
 use train::optimizer::{AdamW, Optimizer};
-use transformer::Gpt2;
+use transformer::{DecoderOnly, Gpt2};
 
 /// Times one training step on random ids, the same each step.
 #[derive(Parser)]

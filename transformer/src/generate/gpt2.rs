@@ -4,19 +4,19 @@ use super::{Autoregressive, Generation};
 use crate::{Cache, DecoderOnly, Error, Gpt2, Padded};
 use tensor::Tensor;
 
-impl Autoregressive for Gpt2 {
+impl<M: DecoderOnly> Autoregressive for M {
     type State = Cache;
 
     fn vocab_size(&self) -> usize {
-        self.config.vocab_size
+        DecoderOnly::vocab_size(self)
     }
 
     fn max_seq_len(&self) -> Option<usize> {
-        Some(self.config.max_seq_len)
+        Some(DecoderOnly::max_seq_len(self))
     }
 
     fn end_tokens(&self) -> Vec<u32> {
-        self.config.eos_token_id.into_iter().collect()
+        DecoderOnly::end_tokens(self)
     }
 
     fn first_tokens<'a>(&'a self, ids: &'a [u32]) -> &'a [u32] {
@@ -24,7 +24,7 @@ impl Autoregressive for Gpt2 {
     }
 
     fn start(&self, ids: &[&[u32]], capacity: usize) -> Result<Cache, Error> {
-        Ok(Cache::new(self.stack.blocks.len(), ids.len(), capacity))
+        Ok(Cache::new(self.n_layers(), ids.len(), capacity))
     }
 
     fn next_scores(&self, tokens: &Padded, cache: &mut Cache) -> Tensor {

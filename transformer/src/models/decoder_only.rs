@@ -3,7 +3,7 @@
 use super::head::DecoderHead;
 use crate::{Cache, Embedding, Padded, Pass, Trace};
 use autograd::{Mask, Var, no_grad};
-use tensor::{Indices, Tokens};
+use tensor::Tokens;
 
 /// A decoder that stands alone: it reads tokens, each seeing itself and those before it.
 ///
@@ -94,15 +94,7 @@ pub trait DecoderOnly {
     /// As [`DecoderOnly::forward`], or if a row has no token.
     #[track_caller]
     fn classify(&self, text: &Padded) -> Var {
-        let hidden = self.hidden_padded(text, None);
-        let [batch_size, seq_len, d_model] = [0, 1, 2].map(|axis| hidden.size(axis));
-        let last = |(row, is_token): (usize, &[bool])| {
-            let last = is_token.iter().rposition(|&is_token| is_token);
-            row * seq_len + last.expect("a text has a token")
-        };
-        let rows: Vec<usize> = text.is_token.chunks(seq_len.max(1)).enumerate().map(last).collect();
-        let all = hidden.reshape(&[batch_size * seq_len, d_model]);
-        self.logits(&all.index_select(0, &Indices::new(rows, &[batch_size])))
+        self.logits(&text.last_tokens(&self.hidden_padded(text, None)))
     }
 
     /// As [`DecoderOnly::hidden`] for positions that follow those in the cache, which they join.

@@ -122,6 +122,8 @@ fn labels(config: &Config) -> Result<Vec<String>, Error> {
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // a model has one: the difference is not worth an allocation
 pub enum DecoderHead {
+    /// None: the hidden states are the result.
+    Absent,
     /// Scores of the next token through the transposed embedding (Press & Wolf 2017).
     Tied,
     /// Scores of the next token through a matrix of its own.
@@ -143,7 +145,8 @@ impl DecoderHead {
     ) -> DecoderHead {
         match config.kind {
             HeadKind::Hidden | HeadKind::LanguageModel if tied => DecoderHead::Tied,
-            HeadKind::Hidden | HeadKind::LanguageModel => {
+            HeadKind::Hidden => DecoderHead::Absent,
+            HeadKind::LanguageModel => {
                 DecoderHead::Untied(Linear::without_bias(rng, d_model, vocab_size, init))
             }
             HeadKind::Classification => DecoderHead::Classification(Linear::without_bias(
@@ -160,18 +163,28 @@ impl DecoderHead {
     /// `[.., 2]`.
     ///
     /// # Panics
-    /// If the last axis is not d_model.
+    /// If the last axis is not d_model, or there is no head.
     #[track_caller]
     pub fn scores(&self, hidden: &Var, embedding: &Embedding) -> Var {
-        match self.linear() {
-            Some((_, linear)) => linear.forward(hidden),
-            None => embedding.logits(hidden),
+        match self {
+            DecoderHead::Absent => {
+                panic!("the model has no head; its hidden states are the result")
+            }
+            DecoderHead::Tied => embedding.logits(hidden),
+            DecoderHead::Untied(linear)
+            | DecoderHead::Classification(linear)
+            | DecoderHead::Span(linear) => linear.forward(hidden),
         }
+    }
+
+    /// Whether it gives the scores of the next token.
+    pub fn is_language_model(&self) -> bool {
+        matches!(self, DecoderHead::Tied | DecoderHead::Untied(_))
     }
 
     fn linear(&self) -> Option<(&'static str, &Linear)> {
         match self {
-            DecoderHead::Tied => None,
+            DecoderHead::Absent | DecoderHead::Tied => None,
             DecoderHead::Untied(linear) => Some(("output", linear)),
             DecoderHead::Classification(linear) => Some(("classes", linear)),
             DecoderHead::Span(linear) => Some(("span", linear)),
@@ -187,7 +200,7 @@ impl Module for DecoderHead {
     }
     fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
         let (name, linear) = match self {
-            DecoderHead::Tied => return,
+            DecoderHead::Absent | DecoderHead::Tied => return,
             DecoderHead::Untied(linear) => ("output", linear),
             DecoderHead::Classification(linear) => ("classes", linear),
             DecoderHead::Span(linear) => ("span", linear),

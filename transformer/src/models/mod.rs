@@ -5,10 +5,12 @@
 //! | [`gpt2`] | GPT-2: configuration, model, Hugging Face's names |
 //! | [`llama`] | Llama, Qwen2, Qwen3 |
 //! | [`decoder_only`] | what these have in common |
+//! | [`Model`] | whichever of them a checkpoint holds |
 //! | [`mod@head`] | what hidden states are read with |
 //! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
 //! | [`masked_language_model`] | an encoder that fills in masked tokens |
 
+mod any;
 pub mod decoder_only;
 pub mod encoder_decoder;
 pub mod gpt2;
@@ -16,6 +18,7 @@ pub mod head;
 pub mod llama;
 pub mod masked_language_model;
 
+pub use any::{Input, Model, Outputs};
 pub use decoder_only::DecoderOnly;
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};
 pub use gpt2::{Gpt2, Gpt2Config};

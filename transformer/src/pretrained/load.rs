@@ -35,7 +35,7 @@ pub(super) fn model<M: Pretrained>(
             (_, Some(rng)) if is_of_head => {
                 let init =
                     if parameter.value().rank() < 2 { Init::Zeros } else { Init::Normal(0.02) };
-                *parameter.value_mut() = init.tensor(rng, &parameter.shape().to_vec());
+                *parameter.value_mut() = init.tensor(rng, parameter.shape());
                 report.fresh.push(named.name);
             }
             (Some(tensor), _) => faults.misshaped(&named, tensor.shape(), parameter.shape()),

@@ -1,0 +1,219 @@
+//! A model of whatever architecture its files name.
+
+use super::{DecoderOnly, Gpt2, HeadKind, Llama};
+use crate::pretrained::{Checkpoint, Pretrained, Report};
+use crate::{Error, Generation, Module, Padded, Trace};
+use autograd::{Parameter, Var};
+use std::path::Path;
+use tensor::Tokens;
+
+/// A pretrained model, whatever its architecture.
+///
+/// What only some can do is an error of the others.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a program holds one or two
+pub enum Model {
+    /// GPT-2.
+    Gpt2(Gpt2),
+    /// Llama, Qwen2, Qwen3.
+    Llama(Llama),
+}
+
+/// What a model reads.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The tokens, padded on either side.
+    pub text: Padded,
+    /// BERT's segments, of the tokens' shape; all 0 where absent.
+    pub token_types: Option<Tokens>,
+    /// What an encoder–decoder has written so far, `[batch_size, target_len]`.
+    pub target: Option<Tokens>,
+}
+
+/// What a model says of what it reads.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// Scores: of tokens `[batch_size, seq_len, vocab_size]`, of classes `[batch_size, n_labels]`, of
+    /// the answer's first and last token `[batch_size, seq_len, 2]`.
+    pub logits: Option<Var>,
+    /// The output of the last block or normalization, `[batch_size, seq_len, d_model]`.
+    pub last_hidden_state: Option<Var>,
+    /// BERT's summary of the text, `[batch_size, d_model]`.
+    pub pooler_output: Option<Var>,
+    /// Hidden states and attention weights; of an encoder–decoder, the decoder's.
+    pub trace: Trace,
+    /// The encoder's of an encoder–decoder.
+    pub encoder_trace: Option<Trace>,
+}
+
+/// The same for whichever model it is.
+macro_rules! each {
+    ($self:expr, $model:ident => $value:expr) => {
+        match $self {
+            Model::Gpt2($model) => $value,
+            Model::Llama($model) => $value,
+        }
+    };
+}
+
+impl Model {
+    /// Loads a model of the architecture that its files name: see [`Pretrained::from_pretrained`].
+    ///
+    /// # Errors
+    /// As [`Pretrained::from_pretrained`], and if the architecture is not supported.
+    pub fn from_pretrained(source: impl AsRef<Path>) -> Result<Model, Error> {
+        Ok(Model::from_checkpoint(Checkpoint::open(source.as_ref())?)?.0)
+    }
+
+    /// The model of a checkpoint, and what of it found no use.
+    ///
+    /// # Errors
+    /// As [`Model::from_pretrained`].
+    pub fn from_checkpoint(checkpoint: Checkpoint) -> Result<(Model, Report), Error> {
+        fn of<M: Pretrained>(
+            checkpoint: Checkpoint,
+            wrap: impl FnOnce(M) -> Model,
+        ) -> Result<(Model, Report), Error> {
+            let (model, report) = M::from_checkpoint(checkpoint)?;
+            Ok((wrap(model), report))
+        }
+        match checkpoint.config.text("model_type") {
+            Some("gpt2") => of(checkpoint, Model::Gpt2),
+            Some("llama" | "qwen2" | "qwen3") => of(checkpoint, Model::Llama),
+            found => Err(checkpoint.config.wrong(format!(
+                "model_type {}; gpt2, llama, qwen2 and qwen3 are supported",
+                found.map_or("is missing".into(), |name| format!("\"{name}\" is not supported"))
+            ))),
+        }
+    }
+
+    /// Saves it: see [`Pretrained::save`].
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        each!(self, model => model.save(folder))
+    }
+
+    /// Its `model_type` in `config.json`.
+    pub fn model_type(&self) -> &'static str {
+        match self {
+            Model::Gpt2(model) => model.name(),
+            Model::Llama(model) => model.name(),
+        }
+    }
+
+    /// What it is read for.
+    pub fn head_kind(&self) -> HeadKind {
+        each!(self, model => model.config.head.kind)
+    }
+
+    /// The names of the classes of a classifier.
+    pub fn labels(&self) -> &[String] {
+        each!(self, model => &model.config.head.labels)
+    }
+
+    /// Tokens of the vocabulary.
+    pub fn vocab_size(&self) -> usize {
+        each!(self, model => model.config.vocab_size)
+    }
+
+    /// The longest sequence, in tokens, if there is such a bound.
+    pub fn max_seq_len(&self) -> Option<usize> {
+        match self {
+            Model::Gpt2(model) => Some(model.config.max_seq_len),
+            Model::Llama(model) => Some(model.config.max_seq_len),
+        }
+    }
+
+    /// The tokens that end a text, as the configuration names them.
+    pub fn end_tokens(&self) -> Vec<u32> {
+        match self {
+            Model::Gpt2(model) => DecoderOnly::end_tokens(model),
+            Model::Llama(model) => DecoderOnly::end_tokens(model),
+        }
+    }
+
+    /// All that the model says of an input.
+    ///
+    /// # Errors
+    /// If it does not take such an input, or the text is longer than its context.
+    pub fn outputs(&self, input: &Input) -> Result<Outputs, Error> {
+        self.check(input)?;
+        match self {
+            Model::Gpt2(model) => decoder_outputs(model, self.head_kind(), input),
+            Model::Llama(model) => decoder_outputs(model, self.head_kind(), input),
+        }
+    }
+
+    fn check(&self, input: &Input) -> Result<(), Error> {
+        let seq_len = input.text.tokens.shape()[1];
+        match self.max_seq_len().filter(|&most| seq_len > most) {
+            Some(most) => Err(Error::Request(format!(
+                "the text has {seq_len} tokens, the model's context holds {most}; shorten it"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the model writes to each row of `ids`: see [`crate::generate`].
+    ///
+    /// # Errors
+    /// As [`crate::generate`], and if it is a model that writes nothing.
+    pub fn generate_batch(
+        &self,
+        ids: &[impl AsRef<[u32]>],
+        settings: &Generation,
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        let writes = each!(self, model => model.head.is_language_model());
+        if !writes {
+            return Err(Error::Request(format!(
+                "this {} has no head that scores the next token; it writes nothing",
+                self.model_type()
+            )));
+        }
+        match self {
+            Model::Gpt2(model) => crate::generate::generate_batch(model, ids, settings),
+            Model::Llama(model) => crate::generate::generate_batch(model, ids, settings),
+        }
+    }
+}
+
+fn decoder_outputs(
+    model: &impl DecoderOnly,
+    kind: HeadKind,
+    input: &Input,
+) -> Result<Outputs, Error> {
+    if input.token_types.is_some() || input.target.is_some() {
+        return Err(Error::Request(format!(
+            "{} takes neither token types nor decoder ids",
+            model.name()
+        )));
+    }
+    let mut trace = Trace::default();
+    let hidden = model.hidden_padded(&input.text, Some(&mut trace));
+    let logits = match kind {
+        HeadKind::Hidden => None,
+        HeadKind::Classification => Some(model.logits(&input.text.last_tokens(&hidden))),
+        HeadKind::LanguageModel | HeadKind::Span => Some(model.logits(&hidden)),
+    };
+    Ok(Outputs { logits, last_hidden_state: Some(hidden), trace, ..Outputs::default() })
+}
+
+impl Module for Model {
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+        each!(self, model => model.collect(path, found));
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+        each!(self, model => model.collect_mut(path, found));
+    }
+}
+
+impl Model {
+    /// The name of each parameter in Hugging Face's files, in the order of [`Module::parameters`].
+    pub fn hugging_face_names(&self) -> Vec<String> {
+        let layout = each!(self, model => model.layout());
+        let name = |(ours, _): (String, &Parameter)| layout.in_file(&ours).map(|named| named.name);
+        self.parameters().into_iter().filter_map(name).collect()
+    }
+}
