@@ -92,7 +92,7 @@ impl Tensor {
 
     pub(crate) fn copied(&self) -> Tensor {
         let mut copy = Tensor::build(&self.shape, |_| {});
-        if !self.is_empty() {
+        if !self.is_empty() && !self.unpack_into(copy.data_mut()) {
             copy.fill_from(self);
         }
         copy

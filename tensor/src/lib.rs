@@ -19,6 +19,7 @@
 //! | `sort` | sort and top-k |
 //! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
+//! | [`packed`] | numbers in fewer bits, as model files hold them: f16, bf16, quantized |
 //! | [`einsum`] | sums of products over named axes |
 //! | [`vmath`] | exponential, logarithm, tanh, …, sums and dot products of slices |
 //! | [`mod@simd`] | kernels compiled for several instruction sets, chosen at run time |
@@ -46,6 +47,7 @@ mod layout;
 mod mask;
 mod matmul;
 pub mod npy;
+pub mod packed;
 mod pad;
 pub mod par;
 pub mod random;

@@ -82,25 +82,25 @@ macro_rules! simd {
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
             #[allow(clippy::too_many_arguments)]
             fn avx512 $(<$generic: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
-                kernel($($arg),*)
+                kernel $(::<$generic>)? ($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             #[allow(clippy::too_many_arguments)]
             fn avx2 $(<$generic: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
-                kernel($($arg),*)
+                kernel $(::<$generic>)? ($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             match $crate::simd::instruction_set() {
                 // SAFETY: `instruction_set` found these features on this CPU.
-                $crate::simd::InstructionSet::Avx512 => return unsafe { avx512($($arg),*) },
+                $crate::simd::InstructionSet::Avx512 => return unsafe { avx512 $(::<$generic>)? ($($arg),*) },
                 // SAFETY: as above.
-                $crate::simd::InstructionSet::Avx2 => return unsafe { avx2($($arg),*) },
+                $crate::simd::InstructionSet::Avx2 => return unsafe { avx2 $(::<$generic>)? ($($arg),*) },
                 $crate::simd::InstructionSet::Portable => {}
             }
-            kernel($($arg),*)
+            kernel $(::<$generic>)? ($($arg),*)
         }
     };
 }

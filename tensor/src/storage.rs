@@ -1,4 +1,5 @@
-//! Storage: a 64-byte aligned buffer, reused from step to step, or a slice of a memory map.
+//! Storage: a 64-byte aligned buffer, reused from step to step, a slice of a memory map,
+//! or packed numbers.
 //!
 //! A training step asks for the same sizes again and again. Fresh memory from the operating
 //! system costs a page fault every 4 KiB, so a buffer that is let go waits in a pool for the next
@@ -6,6 +7,7 @@
 //! buffers once held at their peak, plus an eighth.
 
 use crate::Float;
+use crate::packed::Packed;
 use memmap2::Mmap;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
@@ -25,12 +27,15 @@ pub(crate) enum Storage {
         start: usize,
         len: usize,
     },
+    /// Numbers in fewer bits, unpacked as a whole only if someone asks for all of them.
+    Packed(Packed),
 }
 
 impl Storage {
     pub fn as_slice(&self) -> &[Float] {
         match self {
             Storage::Owned(buffer) => buffer.as_slice(),
+            Storage::Packed(packed) => packed.as_slice(),
             // SAFETY: `mapped` checked that the range lies in the map and is aligned; any bit
             // pattern is a float; the map lives as long as `self`.
             Storage::Mapped { map, start, len } => unsafe {

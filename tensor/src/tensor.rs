@@ -126,10 +126,15 @@ impl Tensor {
 
     /// The numbers in row-major order, if they lie so in memory.
     pub fn as_slice(&self) -> Option<&[Float]> {
-        let whole = self.storage.as_slice();
-        self.is_contiguous().then(|| {
-            if self.is_empty() { &[] } else { &whole[self.offset..self.offset + self.len()] }
+        self.is_contiguous().then(|| match self.len() {
+            0 => &[][..],
+            len => &self.storage.as_slice()[self.offset..self.offset + len],
         })
+    }
+
+    /// [`Tensor::as_slice`] of numbers that need not be unpacked for it.
+    pub(crate) fn as_plain_slice(&self) -> Option<&[Float]> {
+        if self.packed().is_some() { None } else { self.as_slice() }
     }
 
     /// The numbers in row-major order, copied.
@@ -159,7 +164,7 @@ impl Tensor {
     }
 
     /// The numbers in row-major order, to be changed in place. Copies them first if the buffer is
-    /// shared, mapped from a file, or not contiguous.
+    /// shared, mapped from a file, packed, or not contiguous.
     pub fn data_mut(&mut self) -> &mut [Float] {
         let len = self.len();
         if !self.is_writable() {

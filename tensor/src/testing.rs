@@ -1,5 +1,6 @@
 //! What the tests of several modules share: random views, and naive loops to judge by.
 
+use crate::packed::Format;
 use crate::{Float, Indices, Rng, Tensor};
 use ndarray::{Dimension, IxDyn};
 use proptest::prelude::*;
@@ -113,4 +114,25 @@ pub fn view_of(shape: &[usize], seed: u64) -> Tensor {
             rng.normal(&small, 1.0).broadcast_to(shape)
         }
     }
+}
+
+/// A packed matrix whose bits are random, but for scales, which are of the order of 1.
+pub fn random_packed(format: Format, [rows, width]: [usize; 2], seed: u64) -> Tensor {
+    let mut rng = Rng::seeded(seed);
+    let halves: &[usize] = match format {
+        Format::F16 | Format::BF16 | Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => &[0],
+        Format::Q6_K => &[208],
+        _ => &[0, 2],
+    };
+    let mut bytes = Vec::new();
+    for _ in 0..rows * width / format.block_len() {
+        let mut block: Vec<u8> = (0..format.block_bytes()).map(|_| rng.below(256) as u8).collect();
+        for &place in halves {
+            // Between 2⁻⁶ and 1 as a half, of either sign; near 1 as a bfloat16.
+            let exponent = if format == Format::BF16 { 0x3f } else { 0x24 + rng.below(24) as u8 };
+            block[place + 1] = exponent | block[place + 1] & 0x80;
+        }
+        bytes.extend(block);
+    }
+    Tensor::from_packed(bytes, format, &[rows, width])
 }

@@ -20,6 +20,8 @@ use tensor::{Tensor, Tokens, par};
 /// assert_eq!(autograd::ops::embedding::embedding(&table, &tokens).to_vec(), [3.0, 4.0]);
 /// ```
 ///
+/// Of a table that lies packed, only these rows are unpacked.
+///
 /// # Panics
 /// If the table has fewer rows than the tokens' vocabulary.
 #[track_caller]
@@ -34,7 +36,7 @@ pub fn embedding(table: &Tensor, tokens: &Tokens) -> Tensor {
         par::for_rows(out, width, |first, rows| {
             let ids = &tokens.ids()[first..];
             for (row, &id) in rows.chunks_exact_mut(width.max(1)).zip(ids) {
-                row.copy_from_slice(&table.data()[id as usize * width..][..width]);
+                table.read_row(id as usize, row);
             }
         });
     })
@@ -91,6 +93,14 @@ pub(crate) mod tests {
             tokens.ids().iter().enumerate().for_each(|(i, &id)| out[i * 4 + id as usize] = 1.0);
         });
         assert_eq!(embedding(&table, &tokens).to_vec(), one_hot.matmul(&table).to_vec());
+    }
+
+    #[test]
+    fn a_packed_table_gives_the_rows_of_its_plain_numbers() {
+        let table = Rng::seeded(1).normal(&[4, 32], 1.0).pack(tensor::packed::Format::Q8_0);
+        let tokens = Tokens::new([3, 1, 3], 4).unwrap();
+        let expected = embedding(&table.unpacked(), &tokens);
+        assert_eq!(embedding(&table, &tokens).to_vec(), expected.to_vec());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::Float;
 pub const LANES: usize = 16;
 
 #[inline(always)]
-fn tree(mut lanes: [Float; LANES], combine: impl Fn(Float, Float) -> Float) -> Float {
+pub(crate) fn tree(mut lanes: [Float; LANES], combine: impl Fn(Float, Float) -> Float) -> Float {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {

@@ -5,7 +5,9 @@
 //! threads. A piece is handed to the `matrixmultiply` crate (packing and register tiles after
 //! Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008), which picks
 //! its kernel at run time; a single row, where packing would cost more than the product, is
-//! computed here.
+//! computed here. Matrices that lie packed are unpacked a panel at a time.
+
+mod packed;
 
 use crate::{Float, Tensor, shape, simd, vmath};
 use rayon::prelude::*;
@@ -18,7 +20,7 @@ struct Matrix {
     column_stride: usize,
 }
 
-/// C[m × n] = A[m × k] · B[k × n], as offsets into three buffers.
+/// C[m × n] = A[m × k] · B[k × n], as offsets into three buffers; or C += A · B.
 #[derive(Clone, Copy)]
 struct Product {
     m: usize,
@@ -29,6 +31,8 @@ struct Product {
     c: Matrix,
     /// The product's output is one row: decided before it is cut, so that a cut changes no bits.
     single_row: bool,
+    /// The product is added to what C holds.
+    added: bool,
 }
 
 /// Products below this many multiplications are not worth a second thread.
@@ -61,6 +65,9 @@ impl Tensor {
             return product.reshape(&shape);
         }
         self.check_inner_sizes(other);
+        if let Some(product) = packed::product(self, other) {
+            return product;
+        }
         if other.rank() == 2 && self.rank() > 2 && self.is_contiguous() {
             // One tall product instead of a batch of short ones.
             let rows = self.len() / self.size(-1).max(1);
@@ -124,6 +131,7 @@ impl Tensor {
                 b: other.matrix(b),
                 c: Matrix { offset: c, row_stride: n, column_stride: 1 },
                 single_row: m == 1 && k > 0 && self.strides[self.rank() - 1] == 1,
+                added: false,
             });
         });
         let a = &self.storage.as_slice()[self.offset.min(self.storage.as_slice().len())..];
@@ -190,7 +198,7 @@ impl Product {
             .collect()
     }
 
-    /// Computes C.
+    /// Computes C, or adds to it.
     ///
     /// # Safety
     /// No other thread may read or write this product's part of `c`.
@@ -200,9 +208,12 @@ impl Product {
             // SAFETY: the caller gives this part of `c` to us alone; rows of C are contiguous.
             let y = unsafe { std::slice::from_raw_parts_mut(c.0.add(self.c.offset), self.n) };
             if self.b.column_stride == 1 {
+                if !self.added {
+                    y.fill(0.0);
+                }
                 return row_times_rows(x, &b[self.b.offset..], self.b.row_stride, y);
             }
-            if self.b.row_stride == 1 {
+            if self.b.row_stride == 1 && !self.added {
                 return row_times_columns(x, &b[self.b.offset..], self.b.column_stride, y);
             }
         }
@@ -220,7 +231,7 @@ impl Product {
                 b.as_ptr(),
                 self.b.row_stride as isize,
                 self.b.column_stride as isize,
-                0.0,
+                if self.added { 1.0 } else { 0.0 },
                 c.0.add(self.c.offset),
                 self.c.row_stride as isize,
                 self.c.column_stride as isize,
@@ -235,9 +246,8 @@ use matrixmultiply::dgemm as gemm;
 use matrixmultiply::sgemm as gemm;
 
 simd! {
-    /// y = x · B, B stored row by row: y is the sum of B's rows, each times an entry of x.
+    /// y += x · B, B stored row by row: B's rows, each times an entry of x, are added.
     fn row_times_rows(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
-        y.fill(0.0);
         let n = y.len();
         let (fours, rest) = x.as_chunks::<4>();
         for (block, &[x0, x1, x2, x3]) in fours.iter().enumerate() {

@@ -1,0 +1,69 @@
+//! Packed numbers: weights as files hold them, in fewer bits, read where they lie.
+//!
+//! A tensor whose numbers lie packed behaves as any other. The matrix product and
+//! [`Tensor::read_row`](crate::Tensor::read_row) unpack only what they are about to use; whatever
+//! else asks for its numbers gets all of them unpacked, once.
+
+mod blocks;
+mod floats;
+mod format;
+mod rows;
+mod super_blocks;
+mod views;
+
+pub use format::Format;
+pub(crate) use rows::Rows;
+
+use crate::Float;
+use crate::storage::Buffer;
+use memmap2::Mmap;
+use std::sync::{Arc, OnceLock};
+
+/// Numbers that lie packed, and the same numbers unpacked once someone has asked for them.
+pub(crate) struct Packed {
+    bytes: Bytes,
+    format: Format,
+    len: usize,
+    plain: OnceLock<Buffer>,
+}
+
+/// Bytes of our own, or a part of a memory map that was checked to lie in it.
+enum Bytes {
+    Owned(Arc<[u8]>),
+    Mapped { map: Arc<Mmap>, start: usize, len: usize },
+}
+
+impl Packed {
+    /// All of `bytes` as `len` numbers, or `None` where they are not as many.
+    pub fn owned(bytes: Arc<[u8]>, format: Format, len: usize) -> Option<Packed> {
+        let fits = format.bytes_of(len) == Some(bytes.len());
+        let bytes = Bytes::Owned(bytes);
+        fits.then(|| Packed { bytes, format, len, plain: OnceLock::new() })
+    }
+
+    /// `len` numbers from byte `start` of `map`, or `None` where they do not lie inside.
+    pub fn mapped(map: Arc<Mmap>, start: usize, format: Format, len: usize) -> Option<Packed> {
+        let byte_len = format.bytes_of(len)?;
+        let inside = start.checked_add(byte_len)? <= map.len();
+        let bytes = Bytes::Mapped { map, start, len: byte_len };
+        inside.then(|| Packed { bytes, format, len, plain: OnceLock::new() })
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Mapped { map, start, len } => &map[*start..start + len],
+        }
+    }
+
+    /// All numbers, unpacked by the first who asks. One thread unpacks: waiting for others inside
+    /// the lock, it might be handed a task that asks for these very numbers.
+    pub fn as_slice(&self) -> &[Float] {
+        let unpacked = || {
+            let mut plain = Buffer::stale(self.len);
+            self.format.unpack(self.bytes(), plain.as_mut_slice());
+            plain
+        };
+        self.plain.get_or_init(unpacked).as_slice()
+    }
+}
