@@ -8,7 +8,7 @@ use std::hint::black_box;
 use tensor::{Rng, Tokens};
 use train::sequence::Sequence;
 use train::training::{Settings, StepReport, train};
-use transformer::{Gpt2, Gpt2Config};
+use transformer::{DecoderOnly, Gpt2, Gpt2Config};
 
 /// The resident set, in bytes.
 fn resident() -> f64 {

@@ -1,4 +1,4 @@
-//! How a Llama turns positions into angles, and how later ones stretch them over longer contexts.
+//! (P5) How a Llama turns positions into angles, and how later ones stretch them over longer contexts.
 
 use crate::Error;
 use crate::pretrained::Config;
