@@ -41,6 +41,10 @@ pub(super) fn model<M: Pretrained>(
             (Some(tensor), _) => faults.misshaped(&named, tensor.shape(), parameter.shape()),
             (None, _) => faults.missing(named, &checkpoint, &layout),
         }
+        // Blocks cannot be trained; numbers in half precision are widened by their first update.
+        if parameter.value().packed_format().is_some_and(|format| format.block_len() > 1) {
+            parameter.freeze();
+        }
     }
     let left = checkpoint.tensors.into_keys().filter(|name| !layout.ignores(name));
     for name in left {
