@@ -15,7 +15,8 @@ use tensor::{Rng, Tokens};
 use train::bpe::train_bpe;
 use train::optimizer::{Adam, Optimizer, Schedule};
 use transformer::{
-    EncoderDecoder, EncoderDecoderConfig, Generation, NormPlacement, Padded, Summary, Tokenizer,
+    Autoregressive, EncoderDecoder, EncoderDecoderConfig, Generation, NormPlacement, Padded,
+    Summary, Tokenizer,
 };
 
 /// The Transformer of "Attention Is All You Need", trained from scratch.

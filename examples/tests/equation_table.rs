@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tensor::{Rng, Targets, Tokens};
 use train::optimizer::{AdamW, Optimizer};
 use transformer::gpt2::hugging_face_name;
-use transformer::{DecoderOnly, Generation, Gpt2, Gpt2Config};
+use transformer::{Autoregressive, DecoderOnly, Generation, Gpt2, Gpt2Config};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -10,7 +10,7 @@ use crate::metrics::{
 use crate::sequence::Sequence;
 use serde::Serialize;
 use serde_json::{Value, json};
-use transformer::{Generation, Gpt2, Tokenizer};
+use transformer::{Autoregressive, Generation, Gpt2, Tokenizer};
 
 /// Rows that are computed side by side.
 const BATCH_SIZE: usize = 32;

@@ -5,8 +5,8 @@ use autograd::no_grad;
 use tensor::{Float, Rng, Tokens};
 use transformer::generate::beam;
 use transformer::{
-    EncoderDecoder, EncoderDecoderConfig, Generation, Hypothesis, Init, Module, NormPlacement,
-    Padded,
+    Autoregressive, EncoderDecoder, EncoderDecoderConfig, Generation, Hypothesis, Init, Module,
+    NormPlacement, Padded,
 };
 
 const SOURCES: [&[u32]; 3] = [&[2, 3, 1, 2, 3], &[3], &[1, 1]];

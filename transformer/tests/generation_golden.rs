@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use tensor::Float;
 use transformer::generate::beam;
-use transformer::{EarlyStopping, Generation, Gpt2, Pretrained};
+use transformer::{Autoregressive, EarlyStopping, Generation, Gpt2, Pretrained};
 
 #[derive(Deserialize)]
 struct Fixture {

@@ -7,7 +7,8 @@ use golden::{assert_close, ids, targets};
 use std::path::PathBuf;
 use tensor::{Tensor, Tokens, file::Contents};
 use transformer::{
-    Cache, DecoderOnly, Generation, Gpt2, Module, Pretrained, gpt2::hugging_face_name,
+    Autoregressive, Cache, DecoderOnly, Generation, Gpt2, Module, Pretrained,
+    gpt2::hugging_face_name,
 };
 
 fn folder() -> PathBuf {

@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::PathBuf;
 use tensor::{Rng, Tensor, Tokens, file::Contents};
-use transformer::{EncoderDecoder, Generation, MaskedLanguageModel, Module, Padded, state};
+use transformer::{
+    Autoregressive, EncoderDecoder, Generation, MaskedLanguageModel, Module, Padded, state,
+};
 
 const VOCAB_SIZE: usize = 23;
 

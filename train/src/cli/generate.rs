@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 use tensor::Float;
-use transformer::Generation;
+use transformer::{Autoregressive, Generation};
 
 /// Write on after a prompt.
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! What generation asks of a model.
 
+use super::Generation;
 use crate::{Error, Padded};
 use tensor::Tensor;
 
@@ -33,4 +34,44 @@ pub trait Autoregressive {
 
     /// Row `i` becomes what row `rows[i]` was; rows may be repeated and left out.
     fn reorder(&self, state: &mut Self::State, rows: &[usize]);
+
+    /// What the model writes to `ids`, up to and with an end token:
+    /// [`generate_batch`](Autoregressive::generate_batch) of one row.
+    ///
+    /// # Errors
+    /// As [`generate_batch`](Autoregressive::generate_batch), and if several sequences are to be
+    /// returned.
+    fn generate(&self, ids: &[u32], settings: &Generation) -> Result<Vec<u32>, Error>
+    where
+        Self: Sized,
+    {
+        if settings.num_return_sequences > 1 {
+            let text =
+                "generate returns one sequence; for num_return_sequences take generate_batch";
+            return Err(Error::Request(text.into()));
+        }
+        Ok(self.generate_batch(&[ids], settings)?.remove(0))
+    }
+
+    /// What the model writes to each row of `ids`, up to and with an end token. Of a decoder that
+    /// stands alone the ids are the beginning of the result; of an encoder–decoder they are the
+    /// source, and the result begins with the start token.
+    ///
+    /// Greedily, or with beams, each row gets the same tokens as alone; sampled, row `i` draws from a
+    /// generator of its own, fixed by seed and `i`. Where several sequences are returned for each
+    /// row, they follow one another.
+    ///
+    /// # Errors
+    /// If settings contradict each other, a row is empty, does not fit the context, or holds an id
+    /// beyond the vocabulary; or if the model's scores are not numbers.
+    fn generate_batch(
+        &self,
+        ids: &[impl AsRef<[u32]>],
+        settings: &Generation,
+    ) -> Result<Vec<Vec<u32>>, Error>
+    where
+        Self: Sized,
+    {
+        super::rows(self, ids, settings)
+    }
 }

@@ -43,7 +43,7 @@ pub struct Hypothesis {
 /// ```
 ///
 /// # Errors
-/// As [`super::generate_batch`].
+/// As [`Autoregressive::generate_batch`].
 pub fn search<M: Autoregressive>(
     model: &M,
     ids: &[impl AsRef<[u32]>],

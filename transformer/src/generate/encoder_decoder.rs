@@ -1,6 +1,6 @@
 //! Generation by an encoder–decoder: the ids are the source, the result is what the decoder writes.
 
-use super::{Autoregressive, Generation};
+use super::Autoregressive;
 use crate::{Cache, EncoderDecoder, Error, Memory, Padded};
 use autograd::Var;
 use tensor::{Indices, Tensor};
@@ -14,6 +14,17 @@ pub struct Reading {
     cache: Cache,
 }
 
+/// What the decoder writes to a source: the start token and those that follow it, up to and with the end
+/// token of the configuration, unless the settings name others.
+///
+/// ```
+/// use transformer::{Autoregressive, EncoderDecoder, EncoderDecoderConfig, Generation};
+/// let config = EncoderDecoderConfig { vocab_size: 11, d_model: 8, ..Default::default() };
+/// let model = EncoderDecoder::new(config, &mut tensor::Rng::seeded(1)).unwrap();
+/// let beams = Generation { num_beams: 4, ..Generation::default() };
+/// let ids = model.generate(&[5, 6, 7], &beams).unwrap();
+/// assert_eq!(ids[0], model.config.start_token);
+/// ```
 impl Autoregressive for EncoderDecoder {
     type State = Reading;
 
@@ -53,37 +64,5 @@ impl Autoregressive for EncoderDecoder {
         reading.source = reading.source.select(rows);
         reading.memory = Memory { states: Var::constant(states), mask: reading.source.mask() };
         reading.cache.reorder(rows);
-    }
-}
-
-impl EncoderDecoder {
-    /// What the decoder writes to a source: the start token and those that follow it, up to and with
-    /// the end token of the configuration, unless the settings name others.
-    ///
-    /// ```
-    /// use transformer::{EncoderDecoder, EncoderDecoderConfig, Generation};
-    /// let config = EncoderDecoderConfig { vocab_size: 11, d_model: 8, ..Default::default() };
-    /// let model = EncoderDecoder::new(config, &mut tensor::Rng::seeded(1)).unwrap();
-    /// let beams = Generation { num_beams: 4, ..Generation::default() };
-    /// let ids = model.generate(&[5, 6, 7], &beams).unwrap();
-    /// assert_eq!(ids[0], model.config.start_token);
-    /// ```
-    ///
-    /// # Errors
-    /// As [`super::generate`].
-    pub fn generate(&self, source: &[u32], settings: &Generation) -> Result<Vec<u32>, Error> {
-        super::generate(self, source, settings)
-    }
-
-    /// [`EncoderDecoder::generate`] for several sources at once: [`super::generate_batch`].
-    ///
-    /// # Errors
-    /// As [`super::generate_batch`].
-    pub fn generate_batch(
-        &self,
-        sources: &[impl AsRef<[u32]>],
-        settings: &Generation,
-    ) -> Result<Vec<Vec<u32>>, Error> {
-        super::generate_batch(self, sources, settings)
     }
 }

@@ -2,8 +2,8 @@
 
 mod autoregressive;
 pub mod beam;
+mod decoder_only;
 mod encoder_decoder;
-mod gpt2;
 pub mod sampling;
 mod settings;
 
@@ -17,34 +17,8 @@ use autograd::no_grad;
 use sampling::Sampler;
 use tensor::{Rng, Tokens};
 
-/// What a model writes to `ids`, up to and with an end token: [`generate_batch`] of one row.
-///
-/// # Errors
-/// As [`generate_batch`], and if several sequences are to be returned.
-pub fn generate<M: Autoregressive>(
-    model: &M,
-    ids: &[u32],
-    settings: &Generation,
-) -> Result<Vec<u32>, Error> {
-    if settings.num_return_sequences > 1 {
-        let text = "generate returns one sequence; for num_return_sequences take generate_batch";
-        return Err(Error::Request(text.into()));
-    }
-    Ok(generate_batch(model, &[ids], settings)?.remove(0))
-}
-
-/// What a model writes to each row of `ids`, up to and with an end token. Of a decoder that stands
-/// alone the ids are the beginning of the result; of an encoder–decoder they are the source, and the
-/// result begins with the start token.
-///
-/// Greedily, or with beams, each row gets the same tokens as alone; sampled, row `i` draws from a
-/// generator of its own, fixed by seed and `i`. Where several sequences are returned for each row,
-/// they follow one another.
-///
-/// # Errors
-/// If settings contradict each other, a row is empty, does not fit the context, or holds an id beyond
-/// the vocabulary; or if the model's scores are not numbers.
-pub fn generate_batch<M: Autoregressive>(
+/// [`Autoregressive::generate_batch`].
+fn rows<M: Autoregressive>(
     model: &M,
     ids: &[impl AsRef<[u32]>],
     settings: &Generation,

@@ -2,7 +2,7 @@
 
 use super::{DecoderOnly, Gpt2, HeadKind, Llama};
 use crate::pretrained::{Checkpoint, Pretrained, Report};
-use crate::{Error, Generation, Module, Padded, Trace};
+use crate::{Autoregressive, Error, Generation, Module, Padded, Trace};
 use autograd::{Parameter, Var};
 use std::path::Path;
 use tensor::Tokens;
@@ -156,10 +156,10 @@ impl Model {
         }
     }
 
-    /// What the model writes to each row of `ids`: see [`crate::generate`].
+    /// What the model writes to each row of `ids`: see [`Autoregressive::generate_batch`].
     ///
     /// # Errors
-    /// As [`crate::generate`], and if it is a model that writes nothing.
+    /// As [`Autoregressive::generate_batch`], and if it is a model that writes nothing.
     pub fn generate_batch(
         &self,
         ids: &[impl AsRef<[u32]>],
@@ -173,8 +173,8 @@ impl Model {
             )));
         }
         match self {
-            Model::Gpt2(model) => crate::generate::generate_batch(model, ids, settings),
-            Model::Llama(model) => crate::generate::generate_batch(model, ids, settings),
+            Model::Gpt2(model) => model.generate_batch(ids, settings),
+            Model::Llama(model) => model.generate_batch(ids, settings),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Generation by a decoder that stands alone: the ids are the beginning of the result.
 
-use super::{Autoregressive, Generation};
-use crate::{Cache, DecoderOnly, Error, Gpt2, Padded};
+use super::Autoregressive;
+use crate::{Cache, DecoderOnly, Error, Padded};
 use tensor::Tensor;
 
 impl<M: DecoderOnly> Autoregressive for M {
@@ -36,27 +36,5 @@ impl<M: DecoderOnly> Autoregressive for M {
 
     fn reorder(&self, cache: &mut Cache, rows: &[usize]) {
         cache.reorder(rows);
-    }
-}
-
-impl Gpt2 {
-    /// The prompt and the tokens that follow it, up to and with an end token.
-    ///
-    /// # Errors
-    /// As [`super::generate`].
-    pub fn generate(&self, prompt: &[u32], settings: &Generation) -> Result<Vec<u32>, Error> {
-        super::generate(self, prompt, settings)
-    }
-
-    /// [`Gpt2::generate`] for several prompts at once: [`super::generate_batch`].
-    ///
-    /// # Errors
-    /// As [`super::generate_batch`].
-    pub fn generate_batch(
-        &self,
-        prompts: &[impl AsRef<[u32]>],
-        settings: &Generation,
-    ) -> Result<Vec<Vec<u32>>, Error> {
-        super::generate_batch(self, prompts, settings)
     }
 }
