@@ -7,7 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tensor::{Rng, Targets, Tokens};
 use train::Preset;
 use train::optimizer::{AdamW, Optimizer};
-use transformer::Gpt2;
+use transformer::{DecoderOnly, Gpt2};
 
 fn train_step(criterion: &mut Criterion) {
     let (batch_size, seq_len) = (8, 128);
