@@ -5,7 +5,7 @@ use autograd::cross_entropy;
 use std::path::PathBuf;
 use tensor::{Targets, Tokens};
 use train::optimizer::{AdamW, Optimizer};
-use transformer::{Gpt2, Pretrained};
+use transformer::{DecoderOnly, Gpt2, Pretrained};
 
 #[test]
 fn ten_losses_and_gradient_norms_equal_pytorchs() {
