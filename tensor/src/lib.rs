@@ -27,11 +27,13 @@
 //! | [`random`] | the one seeded generator: distributions, permutations, draws |
 //! | [`tokens`] | token ids, checked where they enter |
 //! | [`mod@file`] | safetensors files in and out |
+//! | [`gguf`] | GGUF files in and out |
 //! | [`npy`] | NumPy's `.npy` files in and out |
 //!
 //! A wrong shape is a bug and panics with the operation, both shapes and a hint; whatever comes
 //! from outside (files, ids) returns a [`Result`].
 
+mod bytes;
 mod concat;
 mod constructors;
 mod convert;
@@ -42,6 +44,7 @@ mod elementwise;
 mod error;
 pub mod file;
 mod gather;
+pub mod gguf;
 mod indices;
 mod layout;
 mod mask;

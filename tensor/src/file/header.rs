@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// The longest header that the format allows, in bytes.
 const LONGEST: usize = 100_000_000;
+/// More tensors than one file of a model has.
+const MOST_TENSORS: usize = 1 << 17;
 /// More axes than any tensor of a model has.
 const MOST_AXES: usize = 16;
 
@@ -120,6 +122,9 @@ impl<'de> Deserialize<'de> for Header {
                     if name == "__metadata__" {
                         header.metadata = map.next_value()?;
                         continue;
+                    }
+                    if header.entries.len() == MOST_TENSORS {
+                        return Err(A::Error::custom(format!("more than {MOST_TENSORS} tensors")));
                     }
                     let named = |error| A::Error::custom(format!("tensor {name:?}: {error}"));
                     let info: Info = map.next_value().map_err(named)?;

@@ -11,10 +11,13 @@ mod rows;
 mod super_blocks;
 mod views;
 
+pub(crate) use views::whole_rows;
+
 pub use format::Format;
 pub(crate) use rows::Rows;
 
 use crate::Float;
+use crate::bytes::Bytes;
 use crate::storage::Buffer;
 use memmap2::Mmap;
 use std::sync::{Arc, OnceLock};
@@ -27,12 +30,6 @@ pub(crate) struct Packed {
     plain: OnceLock<Buffer>,
 }
 
-/// Bytes of our own, or a part of a memory map that was checked to lie in it.
-enum Bytes {
-    Owned(Arc<[u8]>),
-    Mapped { map: Arc<Mmap>, start: usize, len: usize },
-}
-
 impl Packed {
     /// All of `bytes` as `len` numbers, or `None` where they are not as many.
     pub fn owned(bytes: Arc<[u8]>, format: Format, len: usize) -> Option<Packed> {
@@ -43,17 +40,12 @@ impl Packed {
 
     /// `len` numbers from byte `start` of `map`, or `None` where they do not lie inside.
     pub fn mapped(map: Arc<Mmap>, start: usize, format: Format, len: usize) -> Option<Packed> {
-        let byte_len = format.bytes_of(len)?;
-        let inside = start.checked_add(byte_len)? <= map.len();
-        let bytes = Bytes::Mapped { map, start, len: byte_len };
-        inside.then(|| Packed { bytes, format, len, plain: OnceLock::new() })
+        let bytes = Bytes::mapped(map, start, format.bytes_of(len)?)?;
+        Some(Packed { bytes, format, len, plain: OnceLock::new() })
     }
 
     pub fn bytes(&self) -> &[u8] {
-        match &self.bytes {
-            Bytes::Owned(bytes) => bytes,
-            Bytes::Mapped { map, start, len } => &map[*start..start + len],
-        }
+        self.bytes.as_slice()
     }
 
     /// All numbers, unpacked by the first who asks. One thread unpacks: waiting for others inside
