@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`Checkpoint`] | configuration and tensors as files hold them |
 //! | [`Config`] | `config.json` |
+//! | [`mod@hub`] | models of the Hugging Face Hub |
 //! | [`Layout`] | our names of parameters and Hugging Face's |
 //! | [`Pretrained`] | what an architecture says of itself to be loaded and saved |
 
 mod checkpoint;
 mod config;
+pub mod hub;
 mod layout;
 mod load;
 mod save;
@@ -16,6 +18,7 @@ mod save;
 pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub(crate) use config::{token, tokens};
+pub use hub::resolve;
 pub use layout::{Layout, Named};
 pub use load::Report;
 pub use save::write_json;
