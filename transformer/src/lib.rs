@@ -47,11 +47,11 @@ pub use generate::{Autoregressive, EarlyStopping, Generation, Hypothesis};
 pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{
-    DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2, Gpt2Config, HeadConfig,
-    HeadKind, Input, Llama, LlamaConfig, MaskedLanguageModel, MaskedLanguageModelConfig, Model,
-    Outputs,
+    Bert, BertConfig, DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2,
+    Gpt2Config, HeadConfig, HeadKind, Input, Llama, LlamaConfig, MaskedLanguageModel,
+    MaskedLanguageModelConfig, Model, Outputs,
 };
-pub use models::{encoder_decoder, gpt2, llama, masked_language_model};
+pub use models::{bert, encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;
 pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};

@@ -3,6 +3,20 @@
 use crate::Error;
 use tensor::Float;
 
+/// More blocks than this are a wrong number.
+const MAX_LAYERS: usize = 1000;
+
+/// # Errors
+/// If there are more blocks or parameters than any machine holds; `None` are too many to count.
+pub(crate) fn check_count(n_layers: usize, parameters: Option<usize>) -> Result<(), Error> {
+    match parameters {
+        Some(count) if n_layers <= MAX_LAYERS && count < 1 << 48 => Ok(()),
+        _ => Err(Error::Request(
+            "the model's sizes are beyond what any machine holds; look for a wrong number".into(),
+        )),
+    }
+}
+
 /// # Errors
 /// If one of the named sizes is 0, the heads do not divide the width, or a probability of dropout is
 /// not in [0, 1).

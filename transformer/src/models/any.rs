@@ -1,6 +1,7 @@
 //! A model of whatever architecture its files name.
 
-use super::{DecoderOnly, Gpt2, HeadKind, Llama};
+use super::bert::Variant;
+use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama};
 use crate::pretrained::{Checkpoint, Pretrained, Report};
 use crate::{Autoregressive, Error, Generation, Module, Padded, Trace};
 use autograd::{Parameter, Var};
@@ -13,6 +14,8 @@ use tensor::Tokens;
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // a program holds one or two
 pub enum Model {
+    /// BERT, RoBERTa, DistilBERT.
+    Bert(Bert),
     /// GPT-2.
     Gpt2(Gpt2),
     /// Llama, Qwen2, Qwen3.
@@ -50,6 +53,7 @@ pub struct Outputs {
 macro_rules! each {
     ($self:expr, $model:ident => $value:expr) => {
         match $self {
+            Model::Bert($model) => $value,
             Model::Gpt2($model) => $value,
             Model::Llama($model) => $value,
         }
@@ -78,10 +82,11 @@ impl Model {
             Ok((wrap(model), report))
         }
         match checkpoint.config.text("model_type") {
+            Some("bert" | "roberta" | "distilbert") => of(checkpoint, Model::Bert),
             Some("gpt2") => of(checkpoint, Model::Gpt2),
             Some("llama" | "qwen2" | "qwen3") => of(checkpoint, Model::Llama),
             found => Err(checkpoint.config.wrong(format!(
-                "model_type {}; gpt2, llama, qwen2 and qwen3 are supported",
+                "model_type {}; bert, roberta, distilbert, gpt2, llama, qwen2 and qwen3 are supported",
                 found.map_or("is missing".into(), |name| format!("\"{name}\" is not supported"))
             ))),
         }
@@ -98,6 +103,11 @@ impl Model {
     /// Its `model_type` in `config.json`.
     pub fn model_type(&self) -> &'static str {
         match self {
+            Model::Bert(model) => match model.config.variant {
+                Variant::Bert => "bert",
+                Variant::Roberta => "roberta",
+                Variant::DistilBert => "distilbert",
+            },
             Model::Gpt2(model) => model.name(),
             Model::Llama(model) => model.name(),
         }
@@ -121,6 +131,7 @@ impl Model {
     /// The longest sequence, in tokens, if there is such a bound.
     pub fn max_seq_len(&self) -> Option<usize> {
         match self {
+            Model::Bert(model) => Some(model.config.longest_text()),
             Model::Gpt2(model) => Some(model.config.max_seq_len),
             Model::Llama(model) => Some(model.config.max_seq_len),
         }
@@ -129,6 +140,7 @@ impl Model {
     /// The tokens that end a text, as the configuration names them.
     pub fn end_tokens(&self) -> Vec<u32> {
         match self {
+            Model::Bert(_) => Vec::new(),
             Model::Gpt2(model) => DecoderOnly::end_tokens(model),
             Model::Llama(model) => DecoderOnly::end_tokens(model),
         }
@@ -141,6 +153,7 @@ impl Model {
     pub fn outputs(&self, input: &Input) -> Result<Outputs, Error> {
         self.check(input)?;
         match self {
+            Model::Bert(model) => encoder_outputs(model, self.model_type(), input),
             Model::Gpt2(model) => decoder_outputs(model, self.head_kind(), input),
             Model::Llama(model) => decoder_outputs(model, self.head_kind(), input),
         }
@@ -165,16 +178,17 @@ impl Model {
         ids: &[impl AsRef<[u32]>],
         settings: &Generation,
     ) -> Result<Vec<Vec<u32>>, Error> {
-        let writes = each!(self, model => model.head.is_language_model());
-        if !writes {
-            return Err(Error::Request(format!(
+        match self {
+            Model::Gpt2(model) if model.head.is_language_model() => {
+                model.generate_batch(ids, settings)
+            }
+            Model::Llama(model) if model.head.is_language_model() => {
+                model.generate_batch(ids, settings)
+            }
+            _ => Err(Error::Request(format!(
                 "this {} has no head that scores the next token; it writes nothing",
                 self.model_type()
-            )));
-        }
-        match self {
-            Model::Gpt2(model) => model.generate_batch(ids, settings),
-            Model::Llama(model) => model.generate_batch(ids, settings),
+            ))),
         }
     }
 }
@@ -198,6 +212,34 @@ fn decoder_outputs(
         HeadKind::LanguageModel | HeadKind::Span => Some(model.logits(&hidden)),
     };
     Ok(Outputs { logits, last_hidden_state: Some(hidden), trace, ..Outputs::default() })
+}
+
+fn encoder_outputs(model: &Bert, name: &str, input: &Input) -> Result<Outputs, Error> {
+    if input.target.is_some() {
+        return Err(Error::Request(format!("{name} takes no decoder ids")));
+    }
+    let segments = input.token_types.as_ref();
+    let wanted = (input.text.tokens.shape(), model.config.n_segments);
+    if let Some(segments) = segments.filter(|found| (found.shape(), found.vocab_size()) != wanted) {
+        return Err(Error::Request(format!(
+            "token types are {:?} of {} kinds where {name} takes {:?} of {}",
+            segments.shape(),
+            segments.vocab_size(),
+            wanted.0,
+            wanted.1
+        )));
+    }
+    let mut trace = Trace::default();
+    let hidden = model.hidden(&input.text, segments, Some(&mut trace));
+    let logits = (model.config.head.kind != HeadKind::Hidden).then(|| model.scores(&hidden));
+    let pooler_output = model.pooled(&hidden);
+    Ok(Outputs {
+        logits,
+        pooler_output,
+        last_hidden_state: Some(hidden),
+        trace,
+        ..Outputs::default()
+    })
 }
 
 impl Module for Model {

@@ -22,6 +22,7 @@ pub(super) fn model<M: Pretrained>(
     mut fresh: Option<&mut Rng>,
 ) -> Result<(M, Report), Error> {
     let mut checkpoint = checkpoint.renamed();
+    M::settle(&mut checkpoint);
     let mut model = M::from_config(&checkpoint.config)?;
     let (layout, mut report, mut faults) = (model.layout(), Report::default(), Faults::default());
     for (ours, parameter) in model.parameters_mut() {

@@ -45,6 +45,9 @@ pub trait Pretrained: Module + Sized {
     /// The names of its parameters in files.
     fn layout(&self) -> Layout;
 
+    /// Writes into the configuration what it leaves open and the tensors tell.
+    fn settle(_checkpoint: &mut Checkpoint) {}
+
     /// Loads a model from a folder in Hugging Face's layout. The weights stay in the file's memory
     /// map until they are changed.
     ///
