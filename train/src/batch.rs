@@ -3,7 +3,7 @@
 use crate::sequence::Sequence;
 use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
 use tensor::{Error, Targets, Tokens};
-use transformer::{DecoderOnly, Gpt2};
+use transformer::DecoderOnly;
 
 /// Sequences padded on the right to one length. Attention is causal, so that no token ever sees
 /// the padding behind it, and only the positions that predict a target are given scores.
@@ -43,18 +43,18 @@ impl Batch {
     }
 
     /// The summed negative log-likelihood of all targets, in nats.
-    pub fn loss_sum(&self, model: &Gpt2) -> Var {
+    pub fn loss_sum(&self, model: &impl DecoderOnly) -> Var {
         cross_entropy_sum(&self.logits(model), &self.targets)
     }
 
     /// The negative log-likelihood of each target, in nats, nothing recorded.
-    pub fn losses(&self, model: &Gpt2) -> Vec<f64> {
+    pub fn losses(&self, model: &impl DecoderOnly) -> Vec<f64> {
         let logits = no_grad(|| self.logits(model));
         cross_entropy_forward(logits.value(), &self.targets).0
     }
 
     /// The scores at the positions that count: `[targets, vocab_size]`
-    fn logits(&self, model: &Gpt2) -> Var {
+    fn logits(&self, model: &impl DecoderOnly) -> Var {
         let hidden = model.hidden(&self.tokens); // [batch_size, seq_len, d_model]
         let rows = hidden.reshape(&[self.computed_tokens(), hidden.size(-1)]);
         let all = self.positions.ids().len() == self.computed_tokens();
@@ -93,7 +93,7 @@ const MAX_SCORES: usize = 1 << 26;
 /// # Errors
 /// If a token id is not in the vocabulary, or a loss is not finite.
 pub fn sequence_losses(
-    model: &Gpt2,
+    model: &impl DecoderOnly,
     sequences: &[Sequence],
     batch_size: usize,
 ) -> Result<Vec<(f64, usize)>, crate::Error> {
@@ -103,12 +103,12 @@ pub fn sequence_losses(
     let mut losses = vec![(0.0, 0); sequences.len()];
     let mut rest = &order[..];
     while let Some(&longest) = rest.first() {
-        let scores = sequences[longest].input_len() * model.config.vocab_size;
+        let scores = sequences[longest].input_len() * model.vocab_size();
         let fitting = (MAX_SCORES / scores.max(1)).clamp(1, batch_size.max(1));
         let (indices, later) = rest.split_at(fitting.min(rest.len()));
         rest = later;
         let rows: Vec<&Sequence> = indices.iter().map(|&index| &sequences[index]).collect();
-        let mut targets = Batch::new(&rows, model.config.vocab_size)?.losses(model).into_iter();
+        let mut targets = Batch::new(&rows, model.vocab_size())?.losses(model).into_iter();
         for (&index, row) in indices.iter().zip(rows) {
             let count = row.target_count();
             let nats: f64 = targets.by_ref().take(count).sum();
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use autograd::cross_entropy;
     use tensor::Rng;
-    use transformer::Gpt2Config;
+    use transformer::{Gpt2, Gpt2Config};
 
     fn model() -> Gpt2 {
         let config = Gpt2Config {

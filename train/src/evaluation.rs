@@ -10,7 +10,7 @@ use crate::metrics::{
 use crate::sequence::Sequence;
 use serde::Serialize;
 use serde_json::{Value, json};
-use transformer::{Autoregressive, Generation, Gpt2, Tokenizer};
+use transformer::{Autoregressive, DecoderOnly, Generation, Tokenizer};
 
 /// Rows that are computed side by side.
 const BATCH_SIZE: usize = 32;
@@ -36,7 +36,7 @@ pub struct Likelihood {
 /// # Errors
 /// If an id is not in the model's vocabulary.
 pub fn likelihood(
-    model: &Gpt2,
+    model: &impl DecoderOnly,
     sequences: &[Sequence],
     bytes: Option<&[usize]>,
 ) -> Result<Likelihood, Error> {
@@ -71,7 +71,7 @@ fn description(example: &Example) -> &str {
 /// # Errors
 /// If a prompt fills the context or cannot be tokenized.
 pub fn write(
-    model: &Gpt2,
+    model: &impl DecoderOnly,
     tokenizer: &Tokenizer,
     examples: &[Example],
     end: u32,
@@ -87,7 +87,7 @@ pub fn write(
     for indices in order.chunks(BATCH_SIZE) {
         let rows: Vec<&[u32]> = indices.iter().map(|&index| &prompts[index][..]).collect();
         let settings = Generation {
-            max_length: Some(model.config.max_seq_len),
+            max_length: Some(DecoderOnly::max_seq_len(model)),
             end_tokens: Some(vec![end]),
             ..Generation::default()
         };

@@ -9,7 +9,7 @@ use autograd::{Gradients, with_dropout};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use tensor::{Float, Rng};
-use transformer::{Gpt2, Module};
+use transformer::{DecoderOnly, Module};
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct StepReport {
 /// If settings are out of range, there is no sequence or it cannot be read, an id is not in the
 /// vocabulary, or a gradient does not reach a parameter or is not finite.
 pub fn train(
-    model: &mut Gpt2,
+    model: &mut (impl DecoderOnly + Module),
     sequences: &dyn Sequences,
     settings: &Settings,
     mut observe: impl FnMut(&StepReport) -> Result<(), Error>,
@@ -69,7 +69,7 @@ pub fn train(
 }
 
 /// The loss of each step has looked at the weights before it; this looks at the last ones.
-fn check_weights(model: &Gpt2, step: usize) -> Result<(), Error> {
+fn check_weights(model: &impl Module, step: usize) -> Result<(), Error> {
     for (name, parameter) in model.parameters() {
         if !parameter.value().sum().item().is_finite() {
             let reason = format!("parameter {name} is no longer finite; lower the learning rate");
@@ -80,7 +80,7 @@ fn check_weights(model: &Gpt2, step: usize) -> Result<(), Error> {
 }
 
 fn gradients_of_step(
-    model: &Gpt2,
+    model: &impl DecoderOnly,
     rows: &[&Sequence],
     settings: &Settings,
     step: usize,
@@ -91,7 +91,7 @@ fn gradients_of_step(
     for micro_batch in rows.chunks(settings.batch_size) {
         for bucket in length_buckets(micro_batch) {
             part += 1;
-            let batch = Batch::new(&bucket, model.config.vocab_size)?;
+            let batch = Batch::new(&bucket, model.vocab_size())?;
             let rng = Rng::derived(settings.seed, &[stream::DROPOUT, step as u64, part]);
             let share = with_dropout(rng, || batch.loss_sum(model)) / targets as Float;
             loss += f64::from(share.item());

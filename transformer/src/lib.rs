@@ -13,6 +13,7 @@
 //! | [`cache`] | keys and values of earlier positions |
 //! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
+//! | [`sentence_embedding`] | a vector for a whole text |
 //! | [`pretrained`] | models as files hold them, in and out |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
 
@@ -31,6 +32,7 @@ mod padded;
 mod pass;
 pub mod positions;
 pub mod pretrained;
+mod sentence;
 mod sizes;
 mod stack;
 pub mod state;
@@ -56,6 +58,7 @@ pub use module::Module;
 pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};
 pub use pretrained::{Checkpoint, Pretrained};
+pub use sentence::sentence_embedding;
 pub use stack::{Decoder, Encoder, Stack};
 pub use summary::{Summary, SummaryRow};
 pub use tokenizer::{END_OF_TEXT, Tokenizer};

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use transformer::{DecoderOnly, Model};
 
 /// Measure a model on a file, beside baselines.
 #[derive(Args)]
@@ -48,40 +49,59 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         Some(path) => Some(read_rows(path)?.examples(arguments.task)?),
         None => None,
     };
-    let loaded = Loaded::from_folder(&arguments.model)?;
-    let result = match arguments.task {
-        Task::LanguageModel => language_model(&loaded, &examples, training.as_deref())?,
-        Task::Describe => {
-            let (result, texts) = describe(&loaded, &examples, training.as_deref())?;
-            if let Some(path) = &arguments.predictions {
-                write_predictions(path, &rows, &texts)?;
-            }
-            result
+    let loaded = Loaded::open(&arguments.model)?;
+    let measured = Measured { loaded: &loaded, examples: &examples, training: training.as_deref() };
+    let (result, texts) = match &loaded.model {
+        Model::Gpt2(model) => measured.task(arguments.task, model)?,
+        Model::Llama(model) => measured.task(arguments.task, model)?,
+        other => {
+            return Err(Error::settings(format!(
+                "{}: is a {}, which does not write on; evaluate takes gpt2, llama, qwen2 and qwen3",
+                arguments.model.display(),
+                other.model_type()
+            )));
         }
     };
+    if let Some(path) = &arguments.predictions {
+        write_predictions(path, &rows, &texts)?;
+    }
     match common.json {
         true => print(result),
         false => print(table(&result).trim_end()),
     }
 }
 
-fn language_model(
-    loaded: &Loaded,
-    examples: &[Example],
-    training: Option<&[Example]>,
-) -> Result<Value, Error> {
+/// What a model is measured on, and what fits the baselines.
+struct Measured<'a> {
+    loaded: &'a Loaded,
+    examples: &'a [Example],
+    training: Option<&'a [Example]>,
+}
+
+impl Measured<'_> {
+    /// The figures of a task, and the texts that were written.
+    fn task(&self, task: Task, model: &impl DecoderOnly) -> Result<(Value, Vec<String>), Error> {
+        match task {
+            Task::LanguageModel => Ok((language_model(model, self)?, Vec::new())),
+            Task::Describe => describe(model, self),
+        }
+    }
+}
+
+fn language_model(model: &impl DecoderOnly, measured: &Measured<'_>) -> Result<Value, Error> {
+    let Measured { loaded, examples, training } = *measured;
     let has_text = examples.iter().all(|example| example.ids.is_none());
     let tokenizer = match has_text {
         true => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
-        false => loaded.tokenizer.as_ref().zip(loaded.end_token()),
+        false => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
     };
-    let blocks = packed(examples, tokenizer, loaded.model.config.max_seq_len)
-        .or_else(|_| short(examples, tokenizer))?;
+    let blocks =
+        packed(examples, tokenizer, model.max_seq_len()).or_else(|_| short(examples, tokenizer))?;
     let bytes = match loaded.tokenizer.as_ref() {
         Some(tokenizer) => Some(block_bytes(&blocks, tokenizer)?),
         None => None,
     };
-    let mut result = object(likelihood(&loaded.model, &blocks, bytes.as_deref())?);
+    let mut result = object(likelihood(model, &blocks, bytes.as_deref())?);
     if let (Some(training), true) = (training, has_text) {
         let baselines = evaluation::language_model_baselines(training, examples);
         result.insert("baselines".into(), baselines);
@@ -110,24 +130,24 @@ fn block_bytes(
 }
 
 fn describe(
-    loaded: &Loaded,
-    examples: &[Example],
-    training: Option<&[Example]>,
+    model: &impl DecoderOnly,
+    measured: &Measured<'_>,
 ) -> Result<(Value, Vec<String>), Error> {
+    let Measured { loaded, examples, training } = *measured;
     let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
     let sequences = prompted(examples, tokenizer, end)?;
-    let (_, long) = fitting(sequences.clone(), loaded.model.config.max_seq_len);
+    let (_, long) = fitting(sequences.clone(), model.max_seq_len());
     if let Some(line) = long.first() {
         return Err(Error::settings(format!(
             "{} rows are longer than the model's context of {} tokens, the first is line {line}; \
              leave them out",
             long.len(),
-            loaded.model.config.max_seq_len
+            model.max_seq_len()
         )));
     }
     let bytes = evaluation::target_bytes(examples);
-    let mut result = object(likelihood(&loaded.model, &sequences, Some(&bytes))?);
-    let texts = evaluation::write(&loaded.model, tokenizer, examples, end, |_| {})?;
+    let mut result = object(likelihood(model, &sequences, Some(&bytes))?);
+    let texts = evaluation::write(model, tokenizer, examples, end, |_| {})?;
     let shop = evaluation::shop_vocabulary(examples.iter().chain(training.unwrap_or_default()));
     result.append(&mut object(evaluation::descriptions(examples, &texts, &shop)));
     if let Some(training) = training {

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 use tensor::Float;
-use transformer::{Autoregressive, Generation};
+use transformer::Generation;
 
 /// Write on after a prompt.
 #[derive(Args)]
@@ -59,12 +59,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// What the model's folder says, and over it what the command line says.
-    fn settings(
-        &self,
-        folder: Generation,
-        end: Option<u32>,
-        seed: u64,
-    ) -> Result<Generation, Error> {
+    fn settings(&self, folder: Generation, end: Vec<u32>, seed: u64) -> Result<Generation, Error> {
         let do_sample = self.do_sample || (folder.do_sample && !self.greedy);
         let needs_sampling = [
             ("--temperature", self.temperature.is_some_and(|t| t != 0.0)),
@@ -86,7 +81,7 @@ impl Arguments {
             temperature: self.temperature.unwrap_or(folder.temperature),
             top_k: self.top_k.or(folder.top_k),
             top_p: self.top_p.or(folder.top_p),
-            end_tokens: Some(end.filter(|_| !self.ignore_eos).into_iter().collect()),
+            end_tokens: Some(if self.ignore_eos { Vec::new() } else { end }),
             seed,
             ..beams
         };
@@ -117,15 +112,15 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let folder = Generation::from_folder(&arguments.model)?;
-    arguments.settings(folder.clone(), None, common.seed)?; // before weights are read
-    let loaded = Loaded::from_folder(&arguments.model)?;
-    let settings = arguments.settings(folder, loaded.end_token(), common.seed)?;
+    arguments.settings(folder.clone(), Vec::new(), common.seed)?; // before weights are read
+    let loaded = Loaded::open(&arguments.model)?;
+    let settings = arguments.settings(folder, loaded.end_tokens(), common.seed)?;
     let prompt = match (&arguments.prompt, &arguments.ids) {
         (Some(text), _) => loaded.tokenizer()?.encode(text)?,
         (None, ids) => ids.clone().unwrap_or_default(),
     };
     let start = Instant::now();
-    let ids = loaded.model.generate(&prompt, &settings)?;
+    let ids = loaded.model.generate_batch(&[&prompt], &settings)?.remove(0);
     let per_second = (ids.len() - prompt.len()) as f64 / start.elapsed().as_secs_f64();
     let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(&ids[prompt.len()..]);
     let text = loaded.tokenizer.as_ref().map(decode).transpose()?;

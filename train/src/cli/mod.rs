@@ -1,11 +1,14 @@
-//! The program `attendant`: train, generate, evaluate.
+//! The program `attendant`: train, generate, evaluate, classify, embed, logits.
 //!
 //! Results go to stdout, all else to stderr. With `--json`, stdout is exactly one JSON object.
 //! Exit status: 0 done, 1 failed with one line `error: …`, 2 bad usage.
 
+mod classify;
+mod embed;
 mod evaluate;
 mod failure;
 mod generate;
+mod logits;
 mod model;
 mod output;
 mod train;
@@ -38,6 +41,12 @@ enum Command {
     Generate(generate::Arguments),
     /// Measure a model on a file, beside baselines
     Evaluate(evaluate::Arguments),
+    /// Tell the class of each text
+    Classify(classify::Arguments),
+    /// Turn texts into vectors
+    Embed(embed::Arguments),
+    /// Write what a model computes for token ids to a file
+    Logits(logits::Arguments),
 }
 
 /// What all commands are told.
@@ -56,6 +65,9 @@ pub fn main() -> ExitCode {
             Command::Train(arguments) => train::run(&arguments, &common),
             Command::Generate(arguments) => generate::run(&arguments, &common),
             Command::Evaluate(arguments) => evaluate::run(&arguments, &common),
+            Command::Classify(arguments) => classify::run(&arguments, &common),
+            Command::Embed(arguments) => embed::run(&arguments, &common),
+            Command::Logits(arguments) => logits::run(&arguments, &common),
         }
     })
 }

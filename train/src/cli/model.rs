@@ -1,57 +1,91 @@
-//! A model's folder and its tokenizer, as the commands take them.
+//! A model's files and its tokenizer, as the commands take them.
 
 use crate::Error;
 use std::path::{Path, PathBuf};
-use transformer::{Gpt2, Pretrained, Tokenizer};
+use transformer::{Checkpoint, Gpt2, Model, Tokenizer};
 
-/// A model loaded from a folder.
+/// A model loaded from its files.
 pub struct Loaded {
     /// Its weights.
-    pub model: Gpt2,
-    /// Its tokenizer, if the folder has one.
+    pub model: Model,
+    /// Its tokenizer, if there is one.
     pub tokenizer: Option<Tokenizer>,
-    folder: PathBuf,
+    source: PathBuf,
 }
 
 impl Loaded {
+    /// Loads a model, and tells on stderr of tensors that found no use.
+    ///
     /// # Errors
     /// If a file is missing or broken, or the tokenizer has more tokens than the model.
-    pub fn from_folder(folder: &Path) -> Result<Loaded, Error> {
-        let model = Gpt2::from_pretrained(folder)?;
-        let has_tokenizer = folder.join("tokenizer.json").exists();
-        let tokenizer = has_tokenizer.then(|| Tokenizer::from_file(folder)).transpose()?;
-        if let Some(tokenizer) = &tokenizer {
-            check_vocabulary(tokenizer, model.config.vocab_size)?;
+    pub fn open(source: &Path) -> Result<Loaded, Error> {
+        let (model, report) = Model::from_checkpoint(Checkpoint::open(source)?)?;
+        if let Some(first) = report.unexpected.first() {
+            eprintln!(
+                "warning: {} tensors of {} found no use; the first is {first}",
+                report.unexpected.len(),
+                source.display()
+            );
         }
-        Ok(Loaded { model, tokenizer, folder: folder.into() })
+        let has_tokenizer = source.join("tokenizer.json").exists();
+        let tokenizer = has_tokenizer.then(|| Tokenizer::from_file(source)).transpose()?;
+        if let Some(tokenizer) = &tokenizer {
+            check_vocabulary(tokenizer, model.vocab_size())?;
+        }
+        Ok(Loaded { model, tokenizer, source: source.into() })
+    }
+
+    /// The model as a GPT-2, which is what the program trains.
+    ///
+    /// # Errors
+    /// If it is another.
+    pub fn into_gpt2(self) -> Result<(Gpt2, Option<Tokenizer>), Error> {
+        match self.model {
+            Model::Gpt2(model) => Ok((model, self.tokenizer)),
+            other => Err(Error::settings(format!(
+                "{}: is a {}; train takes a gpt2",
+                self.source.display(),
+                other.model_type()
+            ))),
+        }
+    }
+
+    /// Where it came from.
+    pub fn source(&self) -> &Path {
+        &self.source
     }
 
     /// # Errors
-    /// If the folder has no tokenizer.
+    /// If there is no tokenizer.
     pub fn tokenizer(&self) -> Result<&Tokenizer, Error> {
         self.tokenizer.as_ref().ok_or_else(|| {
             Error::settings(format!(
                 "{}: has no tokenizer.json; give --ids, or rows of \"ids\"",
-                self.folder.display()
+                self.source.display()
             ))
         })
     }
 
-    /// The token that ends a text: the configuration's, else the tokenizer's. An id that the model
-    /// does not have is none.
-    pub fn end_token(&self) -> Option<u32> {
-        let of_tokenizer = || self.tokenizer.as_ref().and_then(Tokenizer::end_of_text);
-        let end = self.model.config.eos_token_id.or_else(of_tokenizer)?;
-        ((end as usize) < self.model.config.vocab_size).then_some(end)
+    /// The tokens that end a text: the configuration's, else the tokenizer's. Ids that the model does
+    /// not have are none.
+    pub fn end_tokens(&self) -> Vec<u32> {
+        let mut tokens = self.model.end_tokens();
+        if tokens.is_empty() {
+            tokens.extend(self.tokenizer.as_ref().and_then(Tokenizer::end_of_text));
+        }
+        tokens.retain(|&id| (id as usize) < self.model.vocab_size());
+        tokens
     }
 
+    /// The first of them.
+    ///
     /// # Errors
     /// If nothing ends a text.
     pub fn required_end_token(&self) -> Result<u32, Error> {
-        self.end_token().ok_or_else(|| {
+        self.end_tokens().first().copied().ok_or_else(|| {
             Error::settings(format!(
                 "{}: names no end token (eos_token_id in config.json)",
-                self.folder.display()
+                self.source.display()
             ))
         })
     }

@@ -3,7 +3,7 @@
 use super::bert::Variant;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama};
 use crate::pretrained::{Checkpoint, Pretrained, Report};
-use crate::{Autoregressive, Error, Generation, Module, Padded, Trace};
+use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
 use std::path::Path;
 use tensor::Tokens;
@@ -156,6 +156,33 @@ impl Model {
             Model::Bert(model) => encoder_outputs(model, self.model_type(), input),
             Model::Gpt2(model) => decoder_outputs(model, self.head_kind(), input),
             Model::Llama(model) => decoder_outputs(model, self.head_kind(), input),
+        }
+    }
+
+    /// A vector of length 1 for each text, `[batch_size, d_model]`: see [`sentence_embedding`].
+    ///
+    /// # Errors
+    /// As [`Model::outputs`], and if it is an encoder–decoder.
+    pub fn embed(&self, input: &Input) -> Result<Var, Error> {
+        match self.outputs(input)?.last_hidden_state {
+            Some(states) => Ok(sentence_embedding(&states, &input.text)),
+            None => Err(Error::Request(format!(
+                "{} gives no state of what it reads; take an encoder or a decoder",
+                self.model_type()
+            ))),
+        }
+    }
+
+    /// Whether it reads in both directions and writes nothing.
+    pub fn is_encoder(&self) -> bool {
+        matches!(self, Model::Bert(_))
+    }
+
+    /// How many kinds of segments it tells apart, if it does.
+    pub fn segments(&self) -> Option<usize> {
+        match self {
+            Model::Bert(model) => Some(model.config.n_segments),
+            _ => None,
         }
     }
 

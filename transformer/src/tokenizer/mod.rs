@@ -58,6 +58,17 @@ impl Tokenizer {
         Ok(encoding.map_err(failed)?.get_ids().to_vec())
     }
 
+    /// The token ids of a text with the special tokens that the tokenizer puts around it, as encoders
+    /// and classifiers read it.
+    ///
+    /// # Errors
+    /// If the tokenizer can't encode it.
+    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.inner.encode_fast(text, true);
+        let failed = |error| Error::Request(format!("the text cannot be tokenized: {error}"));
+        Ok(encoding.map_err(failed)?.get_ids().to_vec())
+    }
+
     /// The text of token ids, special tokens left out.
     ///
     /// # Errors

@@ -74,8 +74,8 @@ impl Vocabulary {
                 "--prepare needs --tokenizer, or the --model that it is for".into(),
             ));
         }
-        let loaded = Loaded::from_folder(Path::new(arguments.model()))?;
-        let (end, size) = (loaded.end_token(), loaded.model.config.vocab_size);
+        let loaded = Loaded::open(Path::new(arguments.model()))?;
+        let (end, size) = (loaded.end_tokens().first().copied(), loaded.model.vocab_size());
         Ok(Vocabulary { tokenizer: loaded.tokenizer, end, size })
     }
 }

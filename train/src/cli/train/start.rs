@@ -95,11 +95,11 @@ impl Arguments {
                     self.model()
                 )));
             }
-            let loaded = Loaded::from_folder(folder)?;
-            let end = loaded.end_token();
-            let mut model = loaded.model;
+            let loaded = Loaded::open(folder)?;
+            let end = loaded.end_tokens().first().copied();
+            let (mut model, tokenizer) = loaded.into_gpt2()?;
             model.set_dropout(self.dropout)?;
-            return Ok(Start { model, tokenizer: loaded.tokenizer, end });
+            return Ok(Start { model, tokenizer, end });
         };
         let has_text = examples.iter().any(|example| example.ids.is_none());
         let mut config = preset.config().with_dropout(self.dropout);
