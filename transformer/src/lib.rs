@@ -61,4 +61,4 @@ pub use pretrained::{Checkpoint, Pretrained};
 pub use sentence::sentence_embedding;
 pub use stack::{Decoder, Encoder, Stack};
 pub use summary::{Summary, SummaryRow};
-pub use tokenizer::{END_OF_TEXT, Tokenizer};
+pub use tokenizer::{END_OF_TEXT, Encoded, TextStream, Tokenizer};
