@@ -96,7 +96,7 @@ fn gpt2s_files_make_a_byte_level_tokenizer() {
     assert_eq!(ids, [the, end]);
     assert_eq!(tokenizer.decode(&ids).unwrap(), " the");
     assert_eq!(tokenizer.decode_special(&ids).unwrap(), " the<|endoftext|>");
-    assert_eq!(tokenizer.encode_special(" the", None).unwrap().ids, [the]);
+    assert_eq!(tokenizer.encode_text(" the", None).unwrap().ids, [the]);
     assert!(tokenizer.is_special(end) && !tokenizer.is_special(the));
 }
 
@@ -112,7 +112,7 @@ fn robertas_files_put_their_tokens_around_a_text() {
     let tokenizer = Tokenizer::from_pretrained(folder.path()).unwrap();
     let ids = |text: &str| tokenizer.token_id(text).unwrap();
     let (start, end, the, mask) = (ids("<s>"), ids("</s>"), ids("the"), ids("<mask>"));
-    assert_eq!(tokenizer.encode_special("the <mask>", None).unwrap().ids, [start, the, mask, end]);
+    assert_eq!(tokenizer.encode_text("the <mask>", None).unwrap().ids, [start, the, mask, end]);
     let pair = tokenizer.encode_pair("the", "the", None).unwrap();
     assert_eq!(pair.ids, [start, the, end, end, the, end]);
 }
@@ -135,7 +135,7 @@ fn berts_vocabulary_makes_pieces_of_words() {
 #[test]
 fn special_tokens_and_types_stand_where_bert_has_them() {
     let tokenizer = bert("{}");
-    let one = tokenizer.encode_special("the cafe", None).unwrap();
+    let one = tokenizer.encode_text("the cafe", None).unwrap();
     assert_eq!(one.ids, [2, 5, 6, 3]);
     assert_eq!(one.offsets, [(0, 0), (0, 3), (4, 8), (0, 0)]);
     assert_eq!(one.is_special, [true, false, false, true]);
@@ -147,11 +147,11 @@ fn special_tokens_and_types_stand_where_bert_has_them() {
 #[test]
 fn long_texts_are_cut() {
     let tokenizer = bert("{}");
-    assert_eq!(tokenizer.encode_special("the cafe the", Some(4)).unwrap().ids, [2, 5, 6, 3]);
+    assert_eq!(tokenizer.encode_text("the cafe the", Some(4)).unwrap().ids, [2, 5, 6, 3]);
     let pair = tokenizer.encode_pair("the", "cafe . the cafe .", Some(6)).unwrap();
     assert_eq!(pair.ids, [2, 5, 3, 6, 11, 3]);
     assert_eq!(
-        tokenizer.encode_special("the", Some(1)).unwrap_err().to_string(),
+        tokenizer.encode_text("the", Some(1)).unwrap_err().to_string(),
         "at most 1 tokens were asked for, but 2 special ones are added to each text; ask for more"
     );
 }

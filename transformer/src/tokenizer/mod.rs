@@ -102,22 +102,31 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// The token ids of a text with the special tokens around it that the tokenizer names, as encoders
+    /// and classifiers read it: [`Tokenizer::encode_text`] of any length.
+    ///
+    /// # Errors
+    /// If the tokenizer can't encode it.
+    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, Error> {
+        Ok(self.encode_text(text, None)?.ids)
+    }
+
     /// A text with the special tokens around it that the model was trained with, as the tokenizer says:
     /// `[CLS] … [SEP]`, `<s> … </s>`, `… </s>`, or none. Of a text longer than `max_len` tokens, special
     /// ones included, the end is cut off.
     ///
     /// # Errors
     /// If the tokenizer can't encode it, or the special tokens alone are more than `max_len`.
-    pub fn encode_special(&self, text: &str, max_len: Option<usize>) -> Result<Encoded, Error> {
+    pub fn encode_text(&self, text: &str, max_len: Option<usize>) -> Result<Encoded, Error> {
         let encoding = self.inner.encode(text, false).map_err(not_tokenized)?;
         self.finish(encoding, None, max_len)
     }
 
-    /// Two texts, such as a question and its context, as [`Tokenizer::encode_special`] has one. Where
+    /// Two texts, such as a question and its context, as [`Tokenizer::encode_text`] has one. Where
     /// both together are too long, tokens are cut off the end of the longer one.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode_special`].
+    /// As [`Tokenizer::encode_text`].
     pub fn encode_pair(
         &self,
         text: &str,
@@ -153,17 +162,6 @@ impl Tokenizer {
             offsets: whole.get_offsets().to_vec(),
             is_special: whole.get_special_tokens_mask().iter().map(|&mask| mask == 1).collect(),
         })
-    }
-
-    /// The token ids of a text with the special tokens that the tokenizer puts around it, as encoders
-    /// and classifiers read it.
-    ///
-    /// # Errors
-    /// If the tokenizer can't encode it.
-    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = self.inner.encode_fast(text, true);
-        let failed = |error| Error::Request(format!("the text cannot be tokenized: {error}"));
-        Ok(encoding.map_err(failed)?.get_ids().to_vec())
     }
 
     /// The text of token ids, special tokens left out.
