@@ -2,6 +2,7 @@
 
 use crate::Error;
 use std::path::{Path, PathBuf};
+use transformer::pretrained::resolve;
 use transformer::{Checkpoint, Gpt2, Model, Tokenizer};
 
 /// A model loaded from its files.
@@ -19,6 +20,7 @@ impl Loaded {
     /// # Errors
     /// If a file is missing or broken, or the tokenizer has more tokens than the model.
     pub fn open(source: &Path) -> Result<Loaded, Error> {
+        let source = &resolve(source)?;
         let (model, report) = Model::from_checkpoint(Checkpoint::open(source)?)?;
         if let Some(first) = report.unexpected.first() {
             eprintln!(

@@ -1,6 +1,6 @@
 //! A model as its files hold it: configuration and tensors, before they become a model.
 
-use super::Config;
+use super::{Config, resolve};
 use crate::Error;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +23,12 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Opens a folder in Hugging Face's layout: `config.json`, and `model.safetensors` or the files
-    /// that `model.safetensors.index.json` lists.
+    /// that `model.safetensors.index.json` lists; or such a folder of the hub, `hf:ORG/NAME`.
     ///
     /// # Errors
-    /// If a file is missing or broken.
+    /// If a file is missing or broken, or the hub's can't be had.
     pub fn open(source: &Path) -> Result<Checkpoint, Error> {
+        let source = &resolve(source)?;
         if !source.is_dir() {
             let reason = "no such folder; a model is a folder with config.json and \
                           model.safetensors";

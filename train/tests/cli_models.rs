@@ -1,0 +1,188 @@
+//! The commands that read pretrained models, called as a user calls them, on the fixtures of the
+//! transformer crate.
+
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use tensor::Float;
+
+fn attendant(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_attendant")).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn json(arguments: &[&str]) -> Value {
+    let output = attendant(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What a failure says after the fixtures' folder, its exit status checked and stdout found empty.
+#[track_caller]
+fn failure(status: i32, arguments: &[&str]) -> String {
+    let output = attendant(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr).to_string();
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(output.stdout.is_empty());
+    let line = stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or(&stderr);
+    line.replace(&models().display().to_string(), "").replace("error: /", "error: ")
+}
+
+fn models() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../transformer/tests/fixtures/models")
+}
+
+fn model(name: &str) -> String {
+    models().join(name).display().to_string()
+}
+
+/// A folder with a fixture's files and a tokenizer of words.
+fn with_tokenizer(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(models().join(name).join(file), folder.path().join(file)).unwrap();
+    }
+    let tokenizer = r#"{
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": { "type": "Whitespace" }, "post_processor": null,
+        "decoder": null,
+        "model": { "type": "WordLevel", "unk_token": "?",
+                   "vocab": { "?": 0, "good": 1, "bad": 2, "shoes": 3, "lamp": 4 } }
+    }"#;
+    fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+    folder
+}
+
+#[test]
+fn logits_equal_those_of_the_fixture() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("logits.safetensors").display().to_string();
+    for (name, tensor) in [
+        ("gpt2_base", "last_hidden_state"),
+        ("gpt2_untied", "logits"),
+        ("bert_bare", "pooler_output"),
+        ("bert_bare", "last_hidden_state"),
+        ("bert_answer", "end_logits"),
+        ("llama_grouped", "logits"),
+    ] {
+        let golden = tensor::file::read(&models().join(name).join("golden.safetensors")).unwrap();
+        let (model, mut arguments) = (model(name), vec!["logits".to_string(), "--json".into()]);
+        for (option, key) in
+            [("--ids", "ids"), ("--attention-mask", "mask"), ("--token-type-ids", "token_type_ids")]
+        {
+            let Some((shape, values)) = golden.integers.get(key) else { continue };
+            for row in values.chunks(shape[1]) {
+                let row: Vec<String> = row.iter().map(i64::to_string).collect();
+                arguments.extend([option.to_string(), row.join(",")]);
+            }
+        }
+        arguments.extend(["--model", &model, "--output", &output].map(String::from));
+        let result = json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let (found, expected) = (
+            &tensor::file::read(output.as_ref()).unwrap().tensors[tensor],
+            &golden.tensors[tensor],
+        );
+        assert_eq!(found.shape(), expected.shape(), "{name} {tensor}");
+        let shape: Vec<u64> = found.shape().iter().map(|&size| size as u64).collect();
+        assert_eq!(result["shapes"][tensor], serde_json::json!(shape));
+        let mask = golden.integers.get("mask").map(|(_, mask)| mask.clone());
+        let is_token = |i: usize| match (&mask, found.rank()) {
+            (Some(mask), 3) => mask[i / found.size(2)] == 1,
+            (Some(mask), 2) if mask.len() == found.len() => mask[i] == 1,
+            _ => true,
+        };
+        let pairs = found.to_vec().into_iter().zip(expected.to_vec()).enumerate();
+        let worst = pairs.filter(|(i, _)| is_token(*i)).map(|(_, (a, b))| (a - b).abs());
+        assert!(worst.fold(0.0, Float::max) < 1e-4, "{name} {tensor}");
+    }
+}
+
+#[test]
+fn requests_for_logits_that_make_no_sense_are_errors() {
+    let (gpt2, bert) = (model("gpt2_untied"), model("bert_bare"));
+    let of = |model: &str, more: &[&str]| {
+        let fixed = ["logits", "--model", model, "--output", "/nowhere/out", "--ids", "1,2"];
+        let usage = !more.contains(&"--token-type-ids") && !more.is_empty();
+        failure(if usage { 2 } else { 1 }, &[&fixed[..], more].concat())
+    };
+    assert_eq!(
+        of(&gpt2, &["--ids", "1,2,3"]),
+        "error: --ids number 2 has 3 ids, the first has 2; rows are of one length, with padding \
+         that --attention-mask marks"
+    );
+    assert_eq!(
+        of(&gpt2, &["--attention-mask", "1"]),
+        "error: --attention-mask has 1 rows of 1, --ids 1 of 2; give as many"
+    );
+    assert_eq!(
+        of(&gpt2, &["--attention-mask", "0,0"]),
+        "error: --attention-mask number 1 has no token: no 1"
+    );
+    assert_eq!(
+        of(&gpt2, &["--token-type-ids", "0,1"]),
+        "error: gpt2 takes neither token types nor decoder ids"
+    );
+    assert!(of(&bert, &["--token-type-ids", "0,7"]).contains("token id 7"));
+    assert!(of(&gpt2, &[]).contains("nowhere/out: cannot write"));
+}
+
+#[test]
+fn texts_become_vectors_of_length_1() {
+    let folder = with_tokenizer("bert_bare");
+    let path = folder.path().display().to_string();
+    let result = json(&[
+        "embed",
+        "--model",
+        &path,
+        "--json",
+        "--text",
+        "good shoes",
+        "--text",
+        "bad",
+        "--text",
+        "good shoes",
+    ]);
+    let vectors: Vec<Vec<f64>> = serde_json::from_value(result["vectors"].clone()).unwrap();
+    assert_eq!((vectors.len(), &vectors[0]), (3, &vectors[2]));
+    for vector in &vectors {
+        assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-5);
+    }
+    let empty = failure(1, &["embed", "--model", &path, "--text", ""]);
+    assert_eq!(empty, "error: text 1 is empty; leave it out");
+    let bare = failure(1, &["embed", "--model", &model("bert_bare"), "--text", "x"]);
+    assert!(bare.contains("has no tokenizer"), "{bare}");
+}
+
+#[test]
+fn texts_are_classified() {
+    let folder = with_tokenizer("bert_classify");
+    let path = folder.path().display().to_string();
+    let result = json(&[
+        "classify",
+        "--model",
+        &path,
+        "--json",
+        "--text",
+        "good shoes",
+        "--text",
+        "bad lamp",
+    ]);
+    let classes = result["classes"].as_array().unwrap();
+    for (label, row) in
+        result["labels"].as_array().unwrap().iter().zip(result["probabilities"].as_array().unwrap())
+    {
+        let row: Vec<f64> = row.as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect();
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+        let best = classes.iter().position(|class| class == label).unwrap();
+        assert!(row.iter().all(|&p| p <= row[best]));
+    }
+    let data = folder.path().join("rows.jsonl");
+    fs::write(&data, "{\"text\": \"good shoes\"}\n{\"text\": \"bad lamp\"}\n").unwrap();
+    let data = data.display().to_string();
+    let of_file = json(&["classify", "--model", &path, "--json", "--data", &data]);
+    assert_eq!(of_file, result);
+    assert!(failure(1, &["classify", "--model", &model("bert_bare"), "--text", "x"]).ends_with(
+        "is no classifier; config.json names no architecture for sequence classification"
+    ));
+}
