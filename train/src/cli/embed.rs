@@ -59,16 +59,15 @@ pub fn in_batches(
     texts: &[String],
     mut each: impl FnMut(&Input) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let tokenizer = loaded.tokenizer()?;
+    let (tokenizer, longest) = (loaded.tokenizer()?, loaded.longest_text()?);
     for (batch, texts) in texts.chunks(BATCH_SIZE).enumerate() {
         let mut rows = Vec::new();
         for (row, text) in texts.iter().enumerate() {
-            let mut ids = tokenizer.encode_special(text)?;
+            let ids = tokenizer.encode_special(text, longest)?.ids;
             if ids.is_empty() {
                 let number = batch * BATCH_SIZE + row + 1;
                 return Err(Error::settings(format!("text {number} is empty; leave it out")));
             }
-            ids.truncate(loaded.model.max_seq_len().unwrap_or(usize::MAX));
             rows.push(ids);
         }
         let text = Padded::right(&rows, loaded.model.vocab_size())?;

@@ -1,8 +1,9 @@
 //! A model's files and its tokenizer, as the commands take them.
 
 use crate::Error;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use transformer::pretrained::resolve;
+use transformer::pretrained::{Config, resolve};
 use transformer::{Checkpoint, Gpt2, Model, Tokenizer};
 
 /// A model loaded from its files.
@@ -29,8 +30,7 @@ impl Loaded {
                 source.display()
             );
         }
-        let has_tokenizer = source.join("tokenizer.json").exists();
-        let tokenizer = has_tokenizer.then(|| Tokenizer::from_file(source)).transpose()?;
+        let tokenizer = Tokenizer::find(source)?;
         if let Some(tokenizer) = &tokenizer {
             check_vocabulary(tokenizer, model.vocab_size())?;
         }
@@ -66,6 +66,21 @@ impl Loaded {
                 self.source.display()
             ))
         })
+    }
+
+    /// The longest text that is read whole, in tokens: the context, or what the makers of a model for
+    /// sentences set (`max_seq_length` in `sentence_bert_config.json`).
+    ///
+    /// # Errors
+    /// If that file is broken.
+    pub fn longest_text(&self) -> Result<Option<usize>, Error> {
+        let path = self.source.join("sentence_bert_config.json");
+        let most = match path.exists() {
+            true => Config::from_file(&path)?.get("max_seq_length").and_then(Value::as_u64),
+            false => None,
+        };
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        Ok(self.model.max_seq_len().into_iter().chain(most).min())
     }
 
     /// The tokens that end a text: the configuration's, else the tokenizer's. Ids that the model does
