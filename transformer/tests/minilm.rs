@@ -27,7 +27,7 @@ fn tokens_and_cosines_equal_transformers() {
         let integers = |name: &str| golden.integers[&format!("{name}.{number}")].1.clone();
         let text = integers("text").into_iter().map(|byte| byte as u8).collect();
         let text = String::from_utf8(text).unwrap();
-        let ids = tokenizer.encode_special(&text, Some(256)).unwrap().ids;
+        let ids = tokenizer.encode_text(&text, Some(256)).unwrap().ids;
         let expected: Vec<u32> = integers("ids").into_iter().map(|id| id as u32).collect();
         assert_eq!(ids, expected, "text {number}");
         rows.push(ids);

@@ -63,7 +63,7 @@ pub fn in_batches(
     for (batch, texts) in texts.chunks(BATCH_SIZE).enumerate() {
         let mut rows = Vec::new();
         for (row, text) in texts.iter().enumerate() {
-            let ids = tokenizer.encode_special(text, longest)?.ids;
+            let ids = tokenizer.encode_text(text, longest)?.ids;
             if ids.is_empty() {
                 let number = batch * BATCH_SIZE + row + 1;
                 return Err(Error::settings(format!("text {number} is empty; leave it out")));
