@@ -46,13 +46,20 @@ impl Linear {
 pub struct Embedding {
     /// The rows, `[vocab_size, d_model]`.
     pub weight: Parameter,
+    /// The token that stands for none: looking it up trains nothing.
+    pub padding: Option<u32>,
 }
 parameters_of!(Embedding { weight });
 
 impl Embedding {
     /// Rows as `init` draws them.
     pub fn new(rng: &mut Rng, vocab_size: usize, d_model: usize, init: Init) -> Embedding {
-        Embedding { weight: init.parameter(rng, &[vocab_size, d_model]) }
+        Embedding { weight: init.parameter(rng, &[vocab_size, d_model]), padding: None }
+    }
+
+    /// The same with a token whose row looking it up does not train, as PyTorch's `padding_idx`.
+    pub fn with_padding(self, padding: Option<u32>) -> Embedding {
+        Embedding { padding, ..self }
     }
 
     /// Tokens of shape `[..]` → `[.., d_model]`
@@ -61,7 +68,16 @@ impl Embedding {
     /// If the table has fewer rows than the tokens' vocabulary.
     #[track_caller]
     pub fn forward(&self, tokens: &Tokens) -> Var {
-        self.weight.embedding(tokens)
+        let rows = self.weight.embedding(tokens);
+        match self.padding.filter(|id| rows.needs_gradient() && tokens.ids().contains(id)) {
+            None => rows,
+            Some(padding) => {
+                let is_padding = |&id: &u32| Float::from(u8::from(id == padding));
+                let condition: Vec<Float> = tokens.ids().iter().map(is_padding).collect();
+                let condition = Tensor::new(condition, &[tokens.shape(), &[1]].concat());
+                Var::where_cond(&condition, &rows.detach(), &rows)
+            }
+        }
     }
 
     /// The scores of each token, this table being the output layer too (Press & Wolf 2017):
@@ -181,5 +197,27 @@ impl From<LayerNorm> for Norm {
 impl From<RmsNorm> for Norm {
     fn from(norm: RmsNorm) -> Norm {
         Norm::Rms(norm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_up_padding_trains_nothing() {
+        let table = |padding| {
+            Embedding::new(&mut Rng::seeded(1), 3, 2, Init::Normal(1.0)).with_padding(padding)
+        };
+        let tokens = Tokens::batch(&[[1, 2, 1]], 3).unwrap();
+        let gradient = |table: &Embedding| {
+            let gradients = table.forward(&tokens).sum().backward().unwrap();
+            gradients.get(&table.weight).unwrap().to_vec()
+        };
+        assert_eq!(gradient(&table(None)), [0.0, 0.0, 2.0, 2.0, 1.0, 1.0]);
+        let padded = table(Some(1));
+        assert_eq!(gradient(&padded), [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+        let plain = table(None).forward(&tokens);
+        assert_eq!(padded.forward(&tokens).value().to_vec(), plain.value().to_vec());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bert::Variant;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama};
-use crate::pretrained::{Checkpoint, Pretrained, Report};
+use crate::pretrained::{Checkpoint, Layout, Pretrained, Report};
 use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
 use std::path::Path;
@@ -279,9 +279,21 @@ impl Module for Model {
 }
 
 impl Model {
+    /// How its parameters are named in Hugging Face's files.
+    pub fn layout(&self) -> Layout {
+        each!(self, model => model.layout())
+    }
+
+    /// Whether it reads one text and writes another.
+    pub fn is_encoder_decoder(&self) -> bool {
+        match self {
+            Model::Bert(_) | Model::Gpt2(_) | Model::Llama(_) => false,
+        }
+    }
+
     /// The name of each parameter in Hugging Face's files, in the order of [`Module::parameters`].
     pub fn hugging_face_names(&self) -> Vec<String> {
-        let layout = each!(self, model => model.layout());
+        let layout = self.layout();
         let name = |(ours, _): (String, &Parameter)| layout.in_file(&ours).map(|named| named.name);
         self.parameters().into_iter().filter_map(name).collect()
     }

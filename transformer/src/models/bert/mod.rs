@@ -67,8 +67,10 @@ impl Bert {
         let blocks = (0..config.n_layers).map(|_| block(&config, init, rng));
         Ok(Bert {
             stack: Encoder { blocks: blocks.collect(), final_norm: None },
-            token_embedding: Embedding::new(rng, config.vocab_size, d_model, init),
-            position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init),
+            token_embedding: Embedding::new(rng, config.vocab_size, d_model, init)
+                .with_padding(config.pad_token_id),
+            position_embedding: Embedding::new(rng, config.max_seq_len, d_model, init)
+                .with_padding(config.pad_token_id.filter(|_| config.variant == Variant::Roberta)),
             segment_embedding: (segments > 0).then(|| Embedding::new(rng, segments, d_model, init)),
             embedding_norm: LayerNorm::new(d_model, config.eps),
             head: EncoderHead::new(rng, &config, init),

@@ -65,6 +65,9 @@ pub struct LlamaConfig {
     /// The tokens that end a text.
     #[serde(default, deserialize_with = "tokens")]
     pub eos_token_id: Vec<u32>,
+    /// The token that stands for none.
+    #[serde(default, deserialize_with = "token")]
+    pub pad_token_id: Option<u32>,
     /// How positions become angles.
     #[serde(skip)]
     pub rope: Rope,
@@ -95,6 +98,7 @@ impl Default for LlamaConfig {
             tie_word_embeddings: false,
             bos_token_id: Some(1),
             eos_token_id: vec![2],
+            pad_token_id: None,
             rope: Rope::default(),
             head: HeadConfig::default(),
         }

@@ -114,7 +114,8 @@ impl Llama {
         };
         let sizes = (config.d_model, config.vocab_size);
         Ok(Llama {
-            token_embedding: Embedding::new(rng, config.vocab_size, config.d_model, init),
+            token_embedding: Embedding::new(rng, config.vocab_size, config.d_model, init)
+                .with_padding(config.pad_token_id),
             stack: Encoder {
                 blocks: (0..config.n_layers).map(|_| block(&config, init, rng)).collect(),
                 final_norm: Some(RmsNorm::new(config.d_model, config.eps).into()),
