@@ -109,8 +109,9 @@ fn tensors(loaded: &Loaded, input: &Input) -> Result<Vec<(String, Tensor)>, Erro
             match tensor.data().iter().all(|x| !x.is_nan()) {
                 true => Ok((name.to_string(), tensor)),
                 false => Err(Error::settings(format!(
-                    "{}: its {name} are not numbers; its weights are broken",
-                    loaded.source().display()
+                    "{}: its {name} are not numbers; its weights are broken{}",
+                    loaded.source().display(),
+                    model.broken_weight().map(|name| format!(": {name}")).unwrap_or_default()
                 ))),
             }
         })

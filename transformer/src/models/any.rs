@@ -205,7 +205,7 @@ impl Model {
         ids: &[impl AsRef<[u32]>],
         settings: &Generation,
     ) -> Result<Vec<Vec<u32>>, Error> {
-        match self {
+        let written = match self {
             Model::Gpt2(model) if model.head.is_language_model() => {
                 model.generate_batch(ids, settings)
             }
@@ -216,7 +216,19 @@ impl Model {
                 "this {} has no head that scores the next token; it writes nothing",
                 self.model_type()
             ))),
+        };
+        written.map_err(|error| self.blamed(error))
+    }
+
+    /// An error that says that weights are broken, with the name of one that is.
+    fn blamed(&self, error: Error) -> Error {
+        if let Error::Request(text) = &error
+            && text.ends_with("its weights are broken")
+            && let Some(name) = self.broken_weight()
+        {
+            return Error::Request(format!("{text}: {name} holds NaN or infinity"));
         }
+        error
     }
 }
 
@@ -296,5 +308,13 @@ impl Model {
         let layout = self.layout();
         let name = |(ours, _): (String, &Parameter)| layout.in_file(&ours).map(|named| named.name);
         self.parameters().into_iter().filter_map(name).collect()
+    }
+
+    /// The first parameter, by its name in Hugging Face's files, that holds a number which is not
+    /// finite.
+    pub fn broken_weight(&self) -> Option<String> {
+        let finite = |parameter: &Parameter| parameter.value().sum().item().is_finite();
+        let broken = self.parameters().iter().position(|(_, parameter)| !finite(parameter))?;
+        self.hugging_face_names().into_iter().nth(broken)
     }
 }

@@ -11,6 +11,8 @@ use tensor::Float;
 
 /// More blocks than this are a wrong number.
 const MAX_LAYERS: usize = 1000;
+/// As are heads as wide as this.
+const MAX_HEAD_WIDTH: usize = 1 << 20;
 
 /// The sizes of a Llama, a Qwen2 or a Qwen3, under Hugging Face's names in `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,7 +163,7 @@ impl LlamaConfig {
         let block = attention.checked_add(d.checked_mul(self.d_ff)?.checked_mul(3)?)?;
         let tables = self.vocab_size.checked_mul(d)?.checked_mul(2)?;
         let all = block.checked_mul(self.n_layers)?.checked_add(tables)?;
-        (all < 1 << 48).then_some(all)
+        (all < 1 << 48 && self.d_k() < MAX_HEAD_WIDTH).then_some(all)
     }
 
     /// Whether the sizes make a model.
