@@ -2,7 +2,7 @@
 
 use super::bert::Variant;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama};
-use crate::pretrained::{Checkpoint, Layout, Pretrained, Report};
+use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
 use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
 use std::path::Path;
@@ -98,6 +98,14 @@ impl Model {
     /// If a file can't be written.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
         each!(self, model => model.save(folder))
+    }
+
+    /// Saves a language model as a GGUF file: see [`save_gguf`].
+    ///
+    /// # Errors
+    /// As [`save_gguf`].
+    pub fn save_gguf(&self, path: &Path, options: &GgufOptions) -> Result<(), Error> {
+        each!(self, model => save_gguf(model, path, options))
     }
 
     /// Its `model_type` in `config.json`.

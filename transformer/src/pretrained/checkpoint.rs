@@ -23,15 +23,19 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Opens a folder in Hugging Face's layout: `config.json`, and `model.safetensors` or the files
-    /// that `model.safetensors.index.json` lists; or such a folder of the hub, `hf:ORG/NAME`.
+    /// that `model.safetensors.index.json` lists; such a folder of the hub, `hf:ORG/NAME`; or a GGUF
+    /// file.
     ///
     /// # Errors
     /// If a file is missing or broken, or the hub's can't be had.
     pub fn open(source: &Path) -> Result<Checkpoint, Error> {
         let source = &resolve(source)?;
+        if source.extension().is_some_and(|extension| extension == "gguf") {
+            return super::gguf::open(source);
+        }
         if !source.is_dir() {
             let reason = "no such folder; a model is a folder with config.json and \
-                          model.safetensors";
+                          model.safetensors, or a GGUF file";
             return Err(Error::Config { path: source.into(), reason: reason.into() });
         }
         let config = Config::from_file(&source.join("config.json"))?;

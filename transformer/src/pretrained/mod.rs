@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`Checkpoint`] | configuration and tensors as files hold them |
 //! | [`Config`] | `config.json` |
+//! | [`save_gguf`], [`GgufOptions`] | models as GGUF files |
 //! | [`mod@hub`] | models of the Hugging Face Hub |
 //! | [`Layout`] | our names of parameters and Hugging Face's |
 //! | [`Pretrained`] | what an architecture says of itself to be loaded and saved |
 
 mod checkpoint;
 mod config;
+mod gguf;
 pub mod hub;
 mod layout;
 mod load;
@@ -18,6 +20,7 @@ mod save;
 pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub(crate) use config::{token, tokens};
+pub use gguf::{GgufOptions, save_gguf};
 pub use hub::resolve;
 pub use layout::{Layout, Named};
 pub use load::Report;
@@ -48,7 +51,7 @@ pub trait Pretrained: Module + Sized {
     /// Writes into the configuration what it leaves open and the tensors tell.
     fn settle(_checkpoint: &mut Checkpoint) {}
 
-    /// Loads a model from a folder in Hugging Face's layout. The weights stay in the file's memory
+    /// Loads a model from a folder in Hugging Face's layout, or a GGUF file. The weights stay in the file's memory
     /// map until they are changed.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Text to token ids and back, over the `tokenizers` crate (pure Rust).
 
 mod files;
-mod gguf;
+pub(crate) mod gguf;
 mod stream;
 mod validate;
 
@@ -79,6 +79,10 @@ impl Tokenizer {
         inner.with_truncation(None).expect("no truncation is always possible");
         inner.with_padding(None);
         Tokenizer { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
     }
 
     /// Writes it as `tokenizer.json` into `folder`.
