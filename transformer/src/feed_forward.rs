@@ -4,7 +4,7 @@
 use crate::init::Init;
 use crate::{Activation, Linear, parameters_of};
 use autograd::Var;
-use tensor::Rng;
+use tensor::{Float, Rng};
 
 /// Two affine maps with a nonlinearity between them, applied to each position alone.
 ///
@@ -23,6 +23,8 @@ pub struct FeedForward {
     pub w_2: Linear,
     /// f.
     pub activation: Activation,
+    /// The probability that a number of the hidden layer is dropped in training.
+    pub dropout: Float,
 }
 parameters_of!(FeedForward { w_gate, w_1, w_2 });
 
@@ -40,6 +42,7 @@ impl FeedForward {
             w_1: Linear::new(rng, d_model, d_ff, init),
             w_2: Linear::new(rng, d_ff, d_model, residual_init),
             activation,
+            dropout: 0.0,
         }
     }
 
@@ -56,6 +59,7 @@ impl FeedForward {
             w_1: Linear::without_bias(rng, d_model, d_ff, init),
             w_2: Linear::without_bias(rng, d_ff, d_model, residual_init),
             activation,
+            dropout: 0.0,
         }
     }
 
@@ -71,7 +75,7 @@ impl FeedForward {
             (Some(gate), Activation::Silu) => gate.forward(x).swiglu(&hidden),
             (Some(gate), f) => f.apply(&gate.forward(x)) * hidden,
         };
-        self.w_2.forward(&hidden)
+        self.w_2.forward(&hidden.dropout(self.dropout))
     }
 }
 

@@ -51,7 +51,7 @@ pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{
     Bert, BertConfig, DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2,
     Gpt2Config, HeadConfig, HeadKind, Input, Llama, LlamaConfig, MaskedLanguageModel,
-    MaskedLanguageModelConfig, Model, Outputs,
+    MaskedLanguageModelConfig, Model, Outputs, T5, T5Config,
 };
 pub use models::{bert, encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;

@@ -120,7 +120,13 @@ impl Check<'_> {
                 .map(|x| if by_token { tokens_of(x, input) } else { x.clone() });
             self.close(What::Logits, name, &ours, &golden);
         }
-        for name in ["logits", "start_logits", "last_hidden_state", "pooler_output"] {
+        if self.fixture.golden.tensors.contains_key("embedding") {
+            let embedding = self.fixture.model.embed(input).unwrap();
+            compared.push(("embedding", embedding));
+            let golden = self.fixture.tensor("embedding").clone();
+            self.close(What::Logits, "embedding", compared.last().unwrap().1.value(), &golden);
+        }
+        for name in ["logits", "start_logits", "last_hidden_state", "pooler_output", "embedding"] {
             let is_compared = compared.iter().any(|(compared, _)| *compared == name);
             let is_there = self.fixture.golden.tensors.contains_key(name);
             assert_eq!(is_compared, is_there, "{}: {name}", self.fixture.name);

@@ -1,7 +1,7 @@
 //! A model of whatever architecture its files name.
 
 use super::bert::Variant;
-use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama};
+use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
 use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
@@ -20,6 +20,8 @@ pub enum Model {
     Gpt2(Gpt2),
     /// Llama, Qwen2, Qwen3.
     Llama(Llama),
+    /// T5.
+    T5(T5),
 }
 
 /// What a model reads.
@@ -56,6 +58,7 @@ macro_rules! each {
             Model::Bert($model) => $value,
             Model::Gpt2($model) => $value,
             Model::Llama($model) => $value,
+            Model::T5($model) => $value,
         }
     };
 }
@@ -85,8 +88,10 @@ impl Model {
             Some("bert" | "roberta" | "distilbert") => of(checkpoint, Model::Bert),
             Some("gpt2") => of(checkpoint, Model::Gpt2),
             Some("llama" | "qwen2" | "qwen3") => of(checkpoint, Model::Llama),
+            Some("t5") => of(checkpoint, Model::T5),
             found => Err(checkpoint.config.wrong(format!(
-                "model_type {}; bert, roberta, distilbert, gpt2, llama, qwen2 and qwen3 are supported",
+                "model_type {}; bert, roberta, distilbert, gpt2, llama, qwen2, qwen3 and t5 are \
+                 supported",
                 found.map_or("is missing".into(), |name| format!("\"{name}\" is not supported"))
             ))),
         }
@@ -118,6 +123,7 @@ impl Model {
             },
             Model::Gpt2(model) => model.name(),
             Model::Llama(model) => model.name(),
+            Model::T5(_) => "t5",
         }
     }
 
@@ -142,6 +148,7 @@ impl Model {
             Model::Bert(model) => Some(model.config.longest_text()),
             Model::Gpt2(model) => Some(model.config.max_seq_len),
             Model::Llama(model) => Some(model.config.max_seq_len),
+            Model::T5(_) => None,
         }
     }
 
@@ -151,6 +158,7 @@ impl Model {
             Model::Bert(_) => Vec::new(),
             Model::Gpt2(model) => DecoderOnly::end_tokens(model),
             Model::Llama(model) => DecoderOnly::end_tokens(model),
+            Model::T5(model) => model.config.eos_token_id.clone(),
         }
     }
 
@@ -164,14 +172,19 @@ impl Model {
             Model::Bert(model) => encoder_outputs(model, self.model_type(), input),
             Model::Gpt2(model) => decoder_outputs(model, self.head_kind(), input),
             Model::Llama(model) => decoder_outputs(model, self.head_kind(), input),
+            Model::T5(model) => encoder_decoder_outputs(model, input),
         }
     }
 
     /// A vector of length 1 for each text, `[batch_size, d_model]`: see [`sentence_embedding`].
     ///
     /// # Errors
-    /// As [`Model::outputs`], and if it is an encoder–decoder.
+    /// As [`Model::outputs`].
     pub fn embed(&self, input: &Input) -> Result<Var, Error> {
+        if let Model::T5(model) = self {
+            let states = model.encode(&input.text, None).states;
+            return Ok(sentence_embedding(&states, &input.text));
+        }
         match self.outputs(input)?.last_hidden_state {
             Some(states) => Ok(sentence_embedding(&states, &input.text)),
             None => Err(Error::Request(format!(
@@ -218,6 +231,9 @@ impl Model {
                 model.generate_batch(ids, settings)
             }
             Model::Llama(model) if model.head.is_language_model() => {
+                model.generate_batch(ids, settings)
+            }
+            Model::T5(model) if model.config.head.kind == HeadKind::LanguageModel => {
                 model.generate_batch(ids, settings)
             }
             _ => Err(Error::Request(format!(
@@ -289,6 +305,37 @@ fn encoder_outputs(model: &Bert, name: &str, input: &Input) -> Result<Outputs, E
     })
 }
 
+fn encoder_decoder_outputs(model: &T5, input: &Input) -> Result<Outputs, Error> {
+    if input.token_types.is_some() {
+        return Err(Error::Request("t5 takes no token types".into()));
+    }
+    let target = match &input.target {
+        Some(target) if target.shape().first() == input.text.tokens.shape().first() => target,
+        Some(target) => {
+            return Err(Error::Request(format!(
+                "decoder ids are {:?} where the encoder's are {:?}; give as many rows",
+                target.shape(),
+                input.text.tokens.shape()
+            )));
+        }
+        None => {
+            let text = "t5 writes while it reads: give decoder ids, the start token first";
+            return Err(Error::Request(text.into()));
+        }
+    };
+    let [mut encoder, mut decoder] = [Trace::default(), Trace::default()];
+    let memory = model.encode(&input.text, Some(&mut encoder));
+    let hidden = model.decode(target, &memory, Some(&mut decoder));
+    let has_head = model.config.head.kind == HeadKind::LanguageModel;
+    Ok(Outputs {
+        logits: has_head.then(|| model.logits(&hidden)),
+        last_hidden_state: Some(hidden),
+        trace: decoder,
+        encoder_trace: Some(encoder),
+        ..Outputs::default()
+    })
+}
+
 impl Module for Model {
     fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
         each!(self, model => model.collect(path, found));
@@ -308,6 +355,7 @@ impl Model {
     pub fn is_encoder_decoder(&self) -> bool {
         match self {
             Model::Bert(_) | Model::Gpt2(_) | Model::Llama(_) => false,
+            Model::T5(_) => true,
         }
     }
 

@@ -50,7 +50,8 @@ impl HeadConfig {
                     | "ForCausalLM"
                     | "ForMaskedLM"
                     | "ForPreTraining"
-                    | "ForConditionalGeneration",
+                    | "ForConditionalGeneration"
+                    | "WithLMHeadModel",
                 ) => HeadKind::LanguageModel,
                 Some("ForSequenceClassification") => HeadKind::Classification,
                 Some("ForQuestionAnswering") => HeadKind::Span,

@@ -7,6 +7,7 @@
 //! | [`decoder_only`] | what these have in common |
 //! | [`Model`] | whichever of them a checkpoint holds |
 //! | [`bert`], [`roberta`], [`distilbert`] | encoders that read in both directions |
+//! | [`t5`] | T5 |
 //! | [`mod@head`] | what hidden states are read with |
 //! | [`encoder_decoder`] | the Transformer of "Attention Is All You Need" |
 //! | [`masked_language_model`] | an encoder that fills in masked tokens |
@@ -21,6 +22,7 @@ pub mod head;
 pub mod llama;
 pub mod masked_language_model;
 pub mod roberta;
+pub mod t5;
 
 pub use any::{Input, Model, Outputs};
 pub use bert::{Bert, BertConfig};
@@ -30,3 +32,4 @@ pub use gpt2::{Gpt2, Gpt2Config};
 pub use head::{DecoderHead, HeadConfig, HeadKind};
 pub use llama::{Llama, LlamaConfig};
 pub use masked_language_model::{MaskedLanguageModel, MaskedLanguageModelConfig};
+pub use t5::{T5, T5Config};

@@ -82,6 +82,28 @@ impl Checkpoint {
         }
     }
 
+    /// Whether it has a tensor of each name, and they are not the same numbers.
+    pub fn differ(&self, name: &str, other: &str) -> bool {
+        let pair = (self.tensors.get(name), self.tensors.get(other));
+        let (Some(a), Some(b)) = pair else { return false };
+        if a.shape() != b.shape() || a.rank() == 0 {
+            return a.shape() != b.shape();
+        }
+        // Nearly always the first row tells.
+        let row = |x: &Tensor| x.narrow(0, 0, x.size(0).min(1)).to_vec();
+        row(a) != row(b) || a.to_vec() != b.to_vec()
+    }
+
+    /// Writes into the configuration that the output layer is not the transposed `table`, if both are
+    /// here and differ; as Transformers reads such files.
+    pub fn untie(&mut self, table: &str, output: &str) {
+        let names: Vec<String> =
+            self.tensors.keys().filter(|name| is_or_ends(name, table)).cloned().collect();
+        if names.iter().any(|table| self.differ(table, output)) {
+            self.config.values.insert("tie_word_embeddings".into(), false.into());
+        }
+    }
+
     /// Takes the tensor of one of `names` out.
     pub(super) fn take(&mut self, names: &[String]) -> Option<Tensor> {
         names.iter().find_map(|name| self.tensors.remove(name))
@@ -99,4 +121,9 @@ impl Checkpoint {
             self.tensors.into_iter().map(|(name, tensor)| (today(name), tensor)).collect();
         self
     }
+}
+
+/// Whether a name is `end`, or `end` behind a prefix.
+fn is_or_ends(name: &str, end: &str) -> bool {
+    name.strip_suffix(end).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
 }

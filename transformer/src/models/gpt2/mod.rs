@@ -9,7 +9,7 @@ pub use names::hugging_face_name;
 use super::decoder_only::DecoderOnly;
 use super::head::DecoderHead;
 use crate::block::{NormPlacement, Residual};
-use crate::pretrained::{Config, Layout, Pretrained};
+use crate::pretrained::{Checkpoint, Config, Layout, Pretrained};
 use crate::{
     Block, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention, Pass,
     parameters_of,
@@ -157,6 +157,11 @@ impl Pretrained for Gpt2 {
 
     fn layout(&self) -> Layout {
         names::LAYOUT
+    }
+
+    /// A file with another output layer than the table is not tied, whatever its configuration says.
+    fn settle(checkpoint: &mut Checkpoint) {
+        checkpoint.untie("wte.weight", "lm_head.weight");
     }
 }
 

@@ -15,7 +15,7 @@ use super::head::DecoderHead;
 use crate::attention::Projections;
 use crate::block::{NormPlacement, Residual};
 use crate::positions::Rotary;
-use crate::pretrained::{Config, Layout, Pretrained};
+use crate::pretrained::{Checkpoint, Config, Layout, Pretrained};
 use crate::{
     Block, Embedding, Encoder, Error, FeedForward, Init, Linear, MultiHeadAttention, Pass, RmsNorm,
     parameters_of,
@@ -138,6 +138,7 @@ fn block(config: &LlamaConfig, init: Init, rng: &mut Rng) -> Block {
             w_1: linear(rng, (d_model, config.d_ff), config.mlp_bias, init),
             w_2: linear(rng, (config.d_ff, d_model), config.mlp_bias, init),
             activation: config.activation,
+            dropout: 0.0,
         },
         residual: Residual { placement: NormPlacement::Pre, dropout: 0.0 },
     }
@@ -217,5 +218,10 @@ impl Pretrained for Llama {
 
     fn layout(&self) -> Layout {
         names::layout(&self.head)
+    }
+
+    /// A file with another output layer than the table is not tied, whatever its configuration says.
+    fn settle(checkpoint: &mut Checkpoint) {
+        checkpoint.untie("embed_tokens.weight", "lm_head.weight");
     }
 }
