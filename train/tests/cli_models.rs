@@ -186,3 +186,41 @@ fn texts_are_classified() {
         "is no classifier; config.json names no architecture for sequence classification"
     ));
 }
+
+#[test]
+fn models_are_written_in_other_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let logits = |model: &str| {
+        let output = path("logits.safetensors");
+        json(&["logits", "--json", "--model", model, "--ids", "1,2,3", "--output", &output]);
+        tensor::file::read(output.as_ref()).unwrap().tensors["logits"].to_vec()
+    };
+    let original = model("llama_grouped");
+    let differs = |a: &[Float], b: &[Float]| {
+        let pairs = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        pairs.fold(0.0, Float::max)
+    };
+    let expected = logits(&original);
+    for (to, dtype, tolerance) in [
+        ("folder", "f32", 1e-6),
+        ("half", "bf16", 0.1),
+        ("file.gguf", "f32", 1e-6),
+        ("half.gguf", "f16", 0.02),
+    ] {
+        let to = path(to);
+        json(&["convert", "--json", "--from", &original, "--to", &to, "--dtype", dtype]);
+        let difference = differs(&logits(&to), &expected);
+        assert!(difference < tolerance, "{to}: {difference}");
+    }
+    let back = path("back");
+    json(&["convert", "--json", "--from", &path("file.gguf"), "--to", &back]);
+    assert!(differs(&logits(&back), &expected) < 1e-6);
+
+    let again = failure(1, &["convert", "--from", &original, "--to", &back]);
+    assert!(again.ends_with("is not an empty folder; name a new one with --to"), "{again}");
+    let packed = failure(2, &["convert", "--from", &original, "--to", "x", "--dtype", "q8-0"]);
+    assert_eq!(packed, "error: --dtype q8-0 needs a file: name one that ends in .gguf with --to");
+    let bert = failure(1, &["convert", "--from", &model("bert_bare"), "--to", &path("b.gguf")]);
+    assert!(bert.ends_with("GGUF files of \"bert\" are not known here"), "{bert}");
+}

@@ -1,9 +1,10 @@
-//! The program `attendant`: train, generate, evaluate, classify, embed, logits.
+//! The program `attendant`: train, generate, evaluate, classify, embed, logits, convert.
 //!
 //! Results go to stdout, all else to stderr. With `--json`, stdout is exactly one JSON object.
 //! Exit status: 0 done, 1 failed with one line `error: …`, 2 bad usage.
 
 mod classify;
+mod convert;
 mod embed;
 mod evaluate;
 mod failure;
@@ -47,6 +48,8 @@ enum Command {
     Embed(embed::Arguments),
     /// Write what a model computes for token ids to a file
     Logits(logits::Arguments),
+    /// Write a model in another form
+    Convert(convert::Arguments),
 }
 
 /// What all commands are told.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
             Command::Classify(arguments) => classify::run(&arguments, &common),
             Command::Embed(arguments) => embed::run(&arguments, &common),
             Command::Logits(arguments) => logits::run(&arguments, &common),
+            Command::Convert(arguments) => convert::run(&arguments, &common),
         }
     })
 }

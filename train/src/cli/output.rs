@@ -36,14 +36,14 @@ pub struct Output {
 impl Output {
     /// # Errors
     /// If the folder holds something already.
-    pub fn check(folder: &Path) -> Result<Output, Error> {
+    pub fn check(folder: &Path, option: &str) -> Result<Output, Error> {
         let taken = match fs::read_dir(folder) {
             Ok(mut entries) => entries.next().is_some(),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         };
         if taken {
             return Err(Error::settings(format!(
-                "{}: is not an empty folder; name a new one with --output",
+                "{}: is not an empty folder; name a new one with {option}",
                 folder.display()
             )));
         }

@@ -7,6 +7,7 @@ use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_e
 use autograd::{Parameter, Var};
 use std::path::Path;
 use tensor::Tokens;
+use tensor::packed::Format;
 
 /// A pretrained model, whatever its architecture.
 ///
@@ -111,6 +112,14 @@ impl Model {
     /// As [`save_gguf`].
     pub fn save_gguf(&self, path: &Path, options: &GgufOptions) -> Result<(), Error> {
         each!(self, model => save_gguf(model, path, options))
+    }
+
+    /// Saves it with numbers of two bytes: see [`Pretrained::save_as`].
+    ///
+    /// # Errors
+    /// As [`Pretrained::save_as`].
+    pub fn save_as(&self, folder: &Path, format: Format) -> Result<(), Error> {
+        each!(self, model => model.save_as(folder, format))
     }
 
     /// Its `model_type` in `config.json`.

@@ -30,6 +30,7 @@ use crate::{Error, Module};
 use serde_json::{Map, Value};
 use std::path::Path;
 use tensor::Rng;
+use tensor::packed::Format;
 
 /// A model that files hold.
 ///
@@ -84,6 +85,14 @@ pub trait Pretrained: Module + Sized {
     /// # Errors
     /// If a file can't be written.
     fn save(&self, folder: &Path) -> Result<(), Error> {
-        save::model(self, folder)
+        save::model(self, folder, None)
+    }
+
+    /// The same with numbers of two bytes: F16 or BF16.
+    ///
+    /// # Errors
+    /// As [`Pretrained::save`], and if the format is another.
+    fn save_as(&self, folder: &Path, format: Format) -> Result<(), Error> {
+        save::model(self, folder, Some(format))
     }
 }

@@ -5,15 +5,26 @@ use crate::Error;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::Path;
+use tensor::packed::Format;
 use tensor::{Float, Tensor};
 
-/// Writes `config.json`, `generation_config.json` and `model.safetensors`.
+/// Writes `config.json`, `generation_config.json` and `model.safetensors`, its numbers in `format` or as
+/// they are computed with.
 ///
 /// # Errors
-/// If a file can't be written.
-pub(super) fn model<M: Pretrained>(model: &M, folder: &Path) -> Result<(), Error> {
+/// If a file can't be written, or the format is one that such files do not have.
+pub(super) fn model<M: Pretrained>(
+    model: &M,
+    folder: &Path,
+    format: Option<Format>,
+) -> Result<(), Error> {
     let mut config = model.config_json();
-    let dtype = if size_of::<Float>() == 8 { "float64" } else { "float32" };
+    let dtype = match format {
+        Some(Format::F16) => "float16",
+        Some(Format::BF16) => "bfloat16",
+        _ if size_of::<Float>() == 8 => "float64",
+        _ => "float32",
+    };
     config.insert("dtype".into(), dtype.into());
     let keys = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"];
     let of_generation: Map<String, Value> =
@@ -31,7 +42,11 @@ pub(super) fn model<M: Pretrained>(model: &M, folder: &Path) -> Result<(), Error
         .collect();
     let note = HashMap::from([("format".to_string(), "pt".to_string())]);
     let tensors = named.iter().map(|(name, tensor)| (name.clone(), tensor));
-    Ok(tensor::file::write(&folder.join("model.safetensors"), tensors, note)?)
+    let path = folder.join("model.safetensors");
+    Ok(match format {
+        Some(format) => tensor::file::write_as(&path, format, tensors, note)?,
+        None => tensor::file::write(&path, tensors, note)?,
+    })
 }
 
 /// Writes a JSON file, indented.

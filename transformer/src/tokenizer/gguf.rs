@@ -33,14 +33,17 @@ const DEFAULT: [&str; 4] = [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", r"[0-9][0-
 
 type Metadata = BTreeMap<String, Value>;
 
-/// The tokenizer of a file.
+/// The tokenizer of a file, if it has one.
 ///
 /// # Errors
 /// If the file can't be read, or its tokenizer is broken or of a kind that is not supported.
-pub(super) fn read(path: &Path) -> Result<super::Tokenizer, Error> {
+pub(super) fn read(path: &Path) -> Result<Option<super::Tokenizer>, Error> {
     let metadata = tensor::gguf::read(path)?.metadata;
+    if matches!(metadata.get("tokenizer.ggml.model").and_then(Value::as_str), None | Some("none")) {
+        return Ok(None);
+    }
     let wrong = |reason| Error::Tokenizer { path: path.into(), reason };
-    Ok(super::Tokenizer::from_inner(of_metadata(&metadata).map_err(wrong)?))
+    Ok(Some(super::Tokenizer::from_inner(of_metadata(&metadata).map_err(wrong)?)))
 }
 
 /// The tokenizer that the metadata describes; an error says what is missing or not supported.

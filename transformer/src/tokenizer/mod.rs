@@ -58,7 +58,7 @@ impl Tokenizer {
     pub fn find(source: &Path) -> Result<Option<Tokenizer>, Error> {
         let is_gguf = source.extension().is_some_and(|extension| extension == "gguf");
         match is_gguf {
-            true => gguf::read(source).map(Some),
+            true => gguf::read(source),
             false => files::read(source),
         }
     }

@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     if let Some(path) = &arguments.prepare {
         return prepare::run(arguments, path, common);
     }
-    let output = Output::check(arguments.output())?;
+    let output = Output::check(arguments.output(), "--output")?;
     let data = Data::read(&arguments.data, arguments.task())?;
     let valid = match &arguments.valid {
         Some(path) => Some((path, Data::read(path, arguments.task())?)),

@@ -1,0 +1,122 @@
+//! `attendant convert`
+
+use super::Common;
+use super::model::Loaded;
+use super::output::{Output, lines, print};
+use crate::Error;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tensor::packed::Format;
+use transformer::Module;
+use transformer::pretrained::{GgufOptions, resolve};
+
+/// Write a model in another form.
+#[derive(Args)]
+#[command(after_help = "Example:\n  attendant convert --from model.gguf --to folder\n  \
+                        attendant convert --from folder --to model.gguf --dtype q8-0")]
+pub struct Arguments {
+    /// The model: a folder in Hugging Face's layout, a .gguf file, or hf:ORG/NAME
+    #[arg(long)]
+    from: PathBuf,
+    /// What is written: a new folder in Hugging Face's layout, or a .gguf file
+    #[arg(long)]
+    to: PathBuf,
+    /// The numbers of the matrices
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    dtype: Dtype,
+}
+
+/// A form of numbers.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Dtype {
+    /// 4 bytes each
+    F32,
+    /// 2 bytes, more digits
+    F16,
+    /// 2 bytes, more range
+    Bf16,
+    /// 1 byte and 2 for each 32, in a .gguf file
+    #[value(alias = "q8_0")]
+    Q8_0,
+}
+
+impl Dtype {
+    fn format(self) -> Option<Format> {
+        match self {
+            Dtype::F32 => None,
+            Dtype::F16 => Some(Format::F16),
+            Dtype::Bf16 => Some(Format::BF16),
+            Dtype::Q8_0 => Some(Format::Q8_0),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
+    let to = &arguments.to;
+    let is_gguf = to.extension().is_some_and(|extension| extension == "gguf");
+    if arguments.dtype == Dtype::Q8_0 && !is_gguf {
+        let text = "--dtype q8-0 needs a file: name one that ends in .gguf with --to";
+        return Err(Error::Usage(text.into()));
+    }
+    match is_gguf {
+        true if to.exists() => {
+            let text = format!("{}: is there already; name a new file with --to", to.display());
+            return Err(Error::settings(text));
+        }
+        true => {}
+        false => Output::check(to, "--to").map(|_| ())?,
+    }
+    let from = resolve(&arguments.from)?;
+    let loaded = Loaded::open(&from)?;
+    match is_gguf {
+        true => write_file(&loaded, to, arguments.dtype)?,
+        false => write_folder(&loaded, &from, to, arguments.dtype)?,
+    }
+    let result = json!({ "to": to, "parameters": loaded.model.parameter_count() });
+    print(if common.json { result.to_string() } else { lines(&result) })
+}
+
+fn write_file(loaded: &Loaded, to: &Path, dtype: Dtype) -> Result<(), Error> {
+    let options = GgufOptions {
+        format: dtype.format(),
+        tokenizer: loaded.tokenizer.as_ref(),
+        chat_template: None,
+    };
+    Ok(loaded.model.save_gguf(to, &options)?)
+}
+
+/// What a folder holds beside configuration and weights, and is carried along as it is.
+const CARRIED: [&str; 8] = [
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "chat_template.jinja",
+    "sentence_bert_config.json",
+];
+
+fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Io { path, action: "write", source }
+    };
+    fs::create_dir_all(to).map_err(failed(to))?;
+    match dtype.format() {
+        Some(format) => loaded.model.save_as(to, format)?,
+        None => loaded.model.save(to)?,
+    }
+    if let Some(tokenizer) = &loaded.tokenizer {
+        tokenizer.save(to)?;
+    }
+    for name in CARRIED {
+        let (old, new) = (from.join(name), to.join(name));
+        if old.is_file() {
+            fs::copy(&old, &new).map_err(failed(&new))?;
+        }
+    }
+    Ok(())
+}
