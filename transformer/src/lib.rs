@@ -45,7 +45,9 @@ pub use block::{Block, DecoderBlock, NormPlacement};
 pub use cache::Cache;
 pub use error::Error;
 pub use feed_forward::FeedForward;
-pub use generate::{Autoregressive, EarlyStopping, Generation, Hypothesis};
+pub use generate::{
+    Autoregressive, EarlyStopping, Generated, Generation, Hooks, Hypothesis, NewToken,
+};
 pub use init::Init;
 pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tensor::{Float, Tensor, Tokens};
-use transformer::{Generation, Input, Model, Padded};
+use transformer::{Autoregressive, Generation, Input, Model, Padded};
 
 /// What a broken file may cost beyond its own size, in bytes.
 const ALLOWED: usize = 64 << 20;

@@ -79,7 +79,8 @@ fn enough_beams_find_the_best_of_all_texts() {
         for (found, source) in found.iter().zip(SOURCES) {
             let score = |(ids, sum): (Vec<u32>, f64)| {
                 let len = (ids.len() - 1) as f64;
-                Hypothesis { ids, score: sum / len.powf(f64::from(length_penalty)) }
+                let score = sum / len.powf(f64::from(length_penalty));
+                Hypothesis { ids, score, log_probabilities: Vec::new() }
             };
             let mut all: Vec<_> = all_texts(&model, source, 4).into_iter().map(score).collect();
             all.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -88,6 +89,9 @@ fn enough_beams_find_the_best_of_all_texts() {
             for (found, expected) in found.iter().zip(&all) {
                 assert_eq!(found.ids, expected.ids);
                 assert!((found.score - expected.score).abs() < 1e-4);
+                let len = (found.ids.len() - 1) as f64;
+                let sum: f64 = found.log_probabilities.iter().sum();
+                assert!((sum / len.powf(f64::from(length_penalty)) - found.score).abs() < 1e-9);
             }
         }
     }
@@ -168,6 +172,6 @@ fn requests_that_make_no_sense_are_errors() {
     assert!(model.generate_batch(&[[0; 0]; 0], &Generation::default()).unwrap().is_empty());
     assert_eq!(
         error(&[2], Generation { temperature: 0.5 as Float, ..Generation::default() }),
-        "temperature, top_k and top_p need sampling; set do_sample"
+        "temperature, top_k, top_p, min_p and typical_p need sampling; set do_sample"
     );
 }

@@ -133,7 +133,7 @@ fn settings_of_beams_that_make_no_sense_are_errors() {
     assert_eq!(
         model.generate_batch(&[[1]], &three).unwrap_err().to_string(),
         "num_return_sequences is 3, but num_beams is 2; ask for at most as many sequences as there \
-         are beams"
+         are beams, or set do_sample"
     );
     assert_eq!(
         error(Generation { length_penalty: 2.0, ..default() }),
@@ -155,7 +155,7 @@ fn beams_of_generation_config_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let read = |text: &str| {
         fs::write(folder.path().join("generation_config.json"), text).unwrap();
-        Generation::from_folder(folder.path())
+        Generation::from_pretrained(folder.path())
     };
     let beams = "\"num_beams\": 4, \"length_penalty\": 0.5, \"num_return_sequences\": 2";
     let expected = Generation {

@@ -136,7 +136,7 @@ fn requests_that_make_no_sense_are_errors() {
     assert_eq!(error(&[], default()), "the prompt is empty; give at least one token");
     assert_eq!(
         error(&[1], Generation { temperature: 0.7, ..default() }),
-        "temperature, top_k and top_p need sampling; set do_sample"
+        "temperature, top_k, top_p, min_p and typical_p need sampling; set do_sample"
     );
     assert_eq!(
         error(&[1], Generation { max_length: Some(5), max_new_tokens: Some(5), ..default() }),
@@ -199,7 +199,7 @@ fn generation_config_is_read_as_transformers_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let read = |text: &str| {
         std::fs::write(folder.path().join("generation_config.json"), text).unwrap();
-        Generation::from_folder(folder.path())
+        Generation::from_pretrained(folder.path())
     };
     let sampled = read("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 0, \"top_p\": 0.9}");
     let expected =
@@ -209,5 +209,5 @@ fn generation_config_is_read_as_transformers_reads_it() {
     assert_eq!(greedy, Generation { max_new_tokens: Some(7), ..Generation::default() });
     assert!(read("{").unwrap_err().to_string().contains("generation_config.json: EOF"));
     std::fs::remove_file(folder.path().join("generation_config.json")).unwrap();
-    assert_eq!(Generation::from_folder(folder.path()).unwrap(), Generation::default());
+    assert_eq!(Generation::from_pretrained(folder.path()).unwrap(), Generation::default());
 }

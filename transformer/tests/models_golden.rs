@@ -12,7 +12,7 @@ use parity::Table;
 use serde_json::Value;
 use std::path::PathBuf;
 use tensor::{Float, Tensor};
-use transformer::{EarlyStopping, Generation, Input, Model, Module, Outputs};
+use transformer::{Autoregressive, EarlyStopping, Generation, Input, Model, Module, Outputs};
 
 /// Largest difference that counts as equal, relative to the tensor's largest entry. The fixtures are
 /// computed in float64 throughout.

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 use tensor::Float;
-use transformer::Generation;
+use transformer::{Autoregressive, Generation, Hooks};
 
 /// Write on after a prompt.
 #[derive(Args)]
@@ -46,6 +46,18 @@ pub struct Arguments {
     /// Draw among the fewest tokens whose probabilities sum to P
     #[arg(long)]
     top_p: Option<Float>,
+    /// Draw among tokens at least P times as probable as the most probable
+    #[arg(long, value_name = "P")]
+    min_p: Option<Float>,
+    /// Above 1, tokens that were there before become less probable; 1 is none
+    #[arg(long, value_name = "X")]
+    repetition_penalty: Option<Float>,
+    /// Let no N tokens in a row stand there twice
+    #[arg(long, value_name = "N")]
+    no_repeat_ngram_size: Option<usize>,
+    /// End where the new text holds T; may be repeated
+    #[arg(long, value_name = "T")]
+    stop: Vec<String>,
     /// Keep the N most probable texts at each step, and take the best
     #[arg(long, value_name = "N")]
     num_beams: Option<usize>,
@@ -59,34 +71,63 @@ pub struct Arguments {
 
 impl Arguments {
     /// What the model's folder says, and over it what the command line says.
-    fn settings(&self, folder: Generation, end: Vec<u32>, seed: u64) -> Result<Generation, Error> {
+    fn settings(&self, folder: &Generation, seed: u64) -> Result<Generation, Error> {
         let do_sample = self.do_sample || (folder.do_sample && !self.greedy);
         let needs_sampling = [
             ("--temperature", self.temperature.is_some_and(|t| t != 0.0)),
             ("--top-k", self.top_k.is_some()),
             ("--top-p", self.top_p.is_some()),
+            ("--min-p", self.min_p.is_some()),
         ];
         for (option, given) in needs_sampling {
             if given && !do_sample {
                 return Err(Error::Usage(format!("{option} needs sampling; add --do-sample")));
             }
         }
-        let beams = self.beams(&folder, do_sample)?;
-        let folder_length = folder.max_new_tokens.filter(|_| self.max_length.is_none());
-        let folder = if do_sample { folder } else { Generation::default() };
-        let settings = Generation {
-            max_new_tokens: self.max_new_tokens.or(folder_length),
-            max_length: self.max_length,
+        let settings =
+            Generation { seed, ..self.draws(folder, do_sample, self.beams(folder, do_sample)?) };
+        let settings = self.rules(folder, settings);
+        settings.check().map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(settings)
+    }
+
+    /// The settings of sampling; those of the folder count where it samples.
+    fn draws(&self, folder: &Generation, do_sample: bool, settings: Generation) -> Generation {
+        let default = Generation::default();
+        let folder = if do_sample { folder } else { &default };
+        Generation {
             do_sample,
             temperature: self.temperature.unwrap_or(folder.temperature),
             top_k: self.top_k.or(folder.top_k),
             top_p: self.top_p.or(folder.top_p),
-            end_tokens: Some(if self.ignore_eos { Vec::new() } else { end }),
-            seed,
-            ..beams
+            min_p: self.min_p.or(folder.min_p),
+            typical_p: folder.typical_p,
+            ..settings
+        }
+    }
+
+    /// What counts in every mode: lengths, penalties, ends.
+    fn rules(&self, folder: &Generation, settings: Generation) -> Generation {
+        let is_given = self.max_new_tokens.is_some() || self.max_length.is_some();
+        let lengths = match is_given {
+            true => (self.max_new_tokens, self.max_length),
+            false => (folder.max_new_tokens, folder.max_length),
         };
-        settings.check().map_err(|error| Error::Usage(error.to_string()))?;
-        Ok(settings)
+        Generation {
+            max_new_tokens: lengths.0,
+            max_length: lengths.1,
+            min_new_tokens: folder.min_new_tokens.min(lengths.0.unwrap_or(usize::MAX)),
+            min_length: folder.min_length,
+            repetition_penalty: self.repetition_penalty.unwrap_or(folder.repetition_penalty),
+            no_repeat_ngram_size: self.no_repeat_ngram_size.or(folder.no_repeat_ngram_size),
+            bad_words: folder.bad_words.clone(),
+            stop: if self.stop.is_empty() { folder.stop.clone() } else { self.stop.clone() },
+            end_tokens: match self.ignore_eos {
+                true => Some(Vec::new()),
+                false => folder.end_tokens.clone(),
+            },
+            ..settings
+        }
     }
 
     /// The settings of beams alone; those of the folder count where nothing is drawn.
@@ -111,18 +152,25 @@ impl Arguments {
 }
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
-    let folder = Generation::from_folder(&arguments.model)?;
-    arguments.settings(folder.clone(), Vec::new(), common.seed)?; // before weights are read
+    let folder = Generation::from_pretrained(&arguments.model)?;
+    let mut settings = arguments.settings(&folder, common.seed)?; // before weights are read
     let loaded = Loaded::open(&arguments.model)?;
-    let settings = arguments.settings(folder, loaded.end_tokens(), common.seed)?;
+    if settings.end_tokens.is_none() {
+        settings.end_tokens = Some(loaded.end_tokens());
+    }
+    if !settings.stop.is_empty() {
+        loaded.tokenizer()?;
+    }
     let prompt = match (&arguments.prompt, &arguments.ids) {
-        (Some(text), _) => loaded.tokenizer()?.encode(text)?,
+        (Some(text), _) => loaded.tokenizer()?.encode_special(text)?,
         (None, ids) => ids.clone().unwrap_or_default(),
     };
     let start = Instant::now();
-    let ids = loaded.model.generate_batch(&[&prompt], &settings)?.remove(0);
-    let per_second = (ids.len() - prompt.len()) as f64 / start.elapsed().as_secs_f64();
-    let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(&ids[prompt.len()..]);
+    let hooks = Hooks { tokenizer: loaded.tokenizer.as_ref(), ..Hooks::default() };
+    let ids = loaded.model.generate_with(&[&prompt], &settings, hooks)?.remove(0).ids;
+    let new = &ids[loaded.model.first_tokens(&prompt).len()..];
+    let per_second = new.len() as f64 / start.elapsed().as_secs_f64();
+    let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(new);
     let text = loaded.tokenizer.as_ref().map(decode).transpose()?;
     print(match text {
         text if common.json => {

@@ -1,6 +1,6 @@
 //! What generation asks of a model.
 
-use super::Generation;
+use super::{Generated, Generation, Hooks};
 use crate::{Error, Padded};
 use tensor::Tensor;
 
@@ -34,6 +34,11 @@ pub trait Autoregressive {
 
     /// Row `i` becomes what row `rows[i]` was; rows may be repeated and left out.
     fn reorder(&self, state: &mut Self::State, rows: &[usize]);
+
+    /// An error of generation, with what the model knows of its cause.
+    fn blamed(&self, error: Error) -> Error {
+        error
+    }
 
     /// What the model writes to `ids`, up to and with an end token:
     /// [`generate_batch`](Autoregressive::generate_batch) of one row.
@@ -72,6 +77,25 @@ pub trait Autoregressive {
     where
         Self: Sized,
     {
-        super::rows(self, ids, settings)
+        let rows = self.generate_with(ids, settings, Hooks::default())?;
+        Ok(rows.into_iter().map(|row| row.ids).collect())
+    }
+
+    /// [`generate_batch`](Autoregressive::generate_batch) with the log-probabilities of what was
+    /// chosen, and with [`Hooks`]: tokens told as they are chosen, tokens that may follow, stop texts.
+    ///
+    /// # Errors
+    /// As [`generate_batch`](Autoregressive::generate_batch); and if a hook allows no token, or there
+    /// are stop texts but no tokenizer to read them with.
+    fn generate_with(
+        &self,
+        ids: &[impl AsRef<[u32]>],
+        settings: &Generation,
+        hooks: Hooks<'_>,
+    ) -> Result<Vec<Generated>, Error>
+    where
+        Self: Sized,
+    {
+        super::rows(self, ids, settings, hooks).map_err(|error| self.blamed(error))
     }
 }

@@ -2,11 +2,13 @@
 //! Wu et al. 2016, section 7.
 
 use super::settings::{EarlyStopping, Generation};
-use super::{Autoregressive, Begun, column, reorder, sampling};
+use super::{
+    Autoregressive, Begun, Generated, Hooks, Pipeline, StopTexts, column, reorder, sampling,
+};
 use crate::Error;
 use autograd::no_grad;
 use std::cmp::Ordering;
-use tensor::Float;
+use tensor::{Float, Tensor};
 
 /// A text that a search found.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,14 @@ pub struct Hypothesis {
     pub ids: Vec<u32>,
     /// (S4)
     pub score: f64,
+    /// Of each new token.
+    pub log_probabilities: Vec<f64>,
+}
+
+impl From<Hypothesis> for Generated {
+    fn from(found: Hypothesis) -> Generated {
+        Generated { ids: found.ids, log_probabilities: found.log_probabilities }
+    }
 }
 
 /// The best texts that beam search finds for each row of `ids`, at most `num_return_sequences`, best
@@ -49,37 +59,55 @@ pub fn search<M: Autoregressive>(
     ids: &[impl AsRef<[u32]>],
     settings: &Generation,
 ) -> Result<Vec<Vec<Hypothesis>>, Error> {
+    search_with(model, ids, settings, &Hooks::default())
+}
+
+/// [`search`], with a say in which tokens may follow, and stop texts.
+pub(super) fn search_with<M: Autoregressive>(
+    model: &M,
+    ids: &[impl AsRef<[u32]>],
+    settings: &Generation,
+    hooks: &Hooks<'_>,
+) -> Result<Vec<Vec<Hypothesis>>, Error> {
     settings.check()?;
     if settings.do_sample {
         let text = "beam search draws nothing; leave out do_sample";
         return Err(Error::Request(text.into()));
     }
+    let vocab_size = model.vocab_size();
     let Begun { rows, limits, end_tokens, mut tokens, mut state } =
         Begun::new(model, ids, settings)?;
-    let begin = |(row, limit)| Search::new(row, limit, settings, &end_tokens);
+    let pipeline = Pipeline::new(settings, &end_tokens, hooks.allowed, vocab_size)?;
+    let stop = StopTexts::new(settings, hooks.tokenizer)?;
+    let begin = |(row, limit)| Search::new(row, limit, settings, &end_tokens, &stop);
     let mut searches: Vec<Search<'_>> = rows.into_iter().zip(limits).map(begin).collect();
     let live = |searches: &[Search<'_>]| searches.iter().map(|search| search.live.len()).sum();
     let mut count: usize = live(&searches);
     while count > 0 {
-        let scores = no_grad(|| {
-            let scores = model.next_scores(&tokens, &mut state).contiguous();
-            scores.data().chunks_exact(model.vocab_size()).try_for_each(sampling::check)?;
-            Ok::<_, Error>(&scores - scores.logsumexp_axes(&[-1], true))
-        })?;
-        let (mut rest, mut parents, mut next) = (scores.data(), Vec::new(), Vec::new());
+        let mut scores = no_grad(|| log_probabilities(&model.next_scores(&tokens, &mut state)))?;
+        let (mut rest, mut parents, mut next) = (&mut scores[..], Vec::new(), Vec::new());
         let mut first = 0;
-        for search in &mut searches {
+        for (row, search) in searches.iter_mut().enumerate() {
             let beams = search.live.len();
-            let scores = rest.split_off(..beams * model.vocab_size()).unwrap_or_default();
-            parents.extend(search.step(scores).into_iter().map(|beam| first + beam));
+            let scores = rest.split_off_mut(..beams * vocab_size).unwrap_or_default();
+            let histories: Vec<&[u32]> = search.live.iter().map(|beam| &beam.ids[..]).collect();
+            pipeline.process(row, search.prompt_len, &histories, scores)?;
+            parents.extend(search.step(scores)?.into_iter().map(|beam| first + beam));
             next.extend(search.live.iter().filter_map(|beam| beam.ids.last()));
             first += beams;
         }
         reorder(model, &mut state, &parents, count);
-        tokens = column(next, model.vocab_size())?;
+        tokens = column(next, vocab_size)?;
         count = live(&searches);
     }
     Ok(searches.into_iter().map(Search::best).collect())
+}
+
+/// `[rows, vocab_size]`, row by row.
+fn log_probabilities(scores: &Tensor) -> Result<Vec<Float>, Error> {
+    let vocab_size = scores.size(-1);
+    scores.contiguous().data().chunks_exact(vocab_size).try_for_each(sampling::check)?;
+    Ok((scores - scores.logsumexp_axes(&[-1], true)).to_vec())
 }
 
 /// A beginning that may go on.
@@ -87,6 +115,7 @@ struct Beam {
     ids: Vec<u32>,
     /// Σ log p of its new tokens.
     sum: f64,
+    log_probabilities: Vec<f64>,
 }
 
 /// A beam with one more token.
@@ -94,6 +123,7 @@ struct Candidate {
     beam: usize,
     id: u32,
     sum: f64,
+    log_probability: f64,
 }
 
 impl Candidate {
@@ -108,6 +138,8 @@ impl Candidate {
 struct Search<'a> {
     settings: &'a Generation,
     end_tokens: &'a [u32],
+    stop: &'a StopTexts<'a>,
+    prompt_len: usize,
     /// New tokens of every live beam.
     len: usize,
     /// Most new tokens.
@@ -124,32 +156,32 @@ impl<'a> Search<'a> {
         limit: usize,
         settings: &'a Generation,
         end_tokens: &'a [u32],
+        stop: &'a StopTexts<'a>,
     ) -> Search<'a> {
-        let room = limit - ids.len();
+        let (prompt_len, room) = (ids.len(), limit - ids.len());
         let (mut live, mut ended) = (Vec::new(), Vec::new());
         match room {
-            0 => ended.push(Hypothesis { ids, score: 0.0 }),
-            _ => live.push(Beam { ids, sum: 0.0 }),
+            0 => ended.push(Hypothesis { ids, score: 0.0, log_probabilities: Vec::new() }),
+            _ => live.push(Beam { ids, sum: 0.0, log_probabilities: Vec::new() }),
         }
-        Search { settings, end_tokens, len: 0, room, live, ended }
+        Search { settings, end_tokens, stop, prompt_len, len: 0, room, live, ended }
     }
 
     /// Takes the log-probabilities of the next token, `[live, vocab_size]`, and returns which of the
     /// live beams each of the new ones goes on from.
-    fn step(&mut self, log_probabilities: &[Float]) -> Vec<usize> {
+    fn step(&mut self, log_probabilities: &[Float]) -> Result<Vec<usize>, Error> {
         let num_beams = self.settings.num_beams;
         self.len += 1;
         let (mut live, mut parents) = (Vec::new(), Vec::new());
-        for (rank, Candidate { beam, id, sum }) in
-            self.candidates(log_probabilities).into_iter().enumerate()
-        {
-            let ends = self.len == self.room || self.end_tokens.contains(&id);
-            let ids = || [&self.live[beam].ids[..], &[id]].concat();
-            if ends && rank < num_beams {
-                self.end(ids(), sum);
-            } else if !ends && live.len() < num_beams {
-                live.push(Beam { ids: ids(), sum });
-                parents.push(beam);
+        for (rank, candidate) in self.candidates(log_probabilities).into_iter().enumerate() {
+            let beam = self.grown(&candidate);
+            if self.ends(&beam)? {
+                if rank < num_beams {
+                    self.end(beam);
+                }
+            } else if live.len() < num_beams {
+                live.push(beam);
+                parents.push(candidate.beam);
             }
         }
         self.live = live;
@@ -157,7 +189,22 @@ impl<'a> Search<'a> {
             self.live.clear();
             parents.clear();
         }
-        parents
+        Ok(parents)
+    }
+
+    fn grown(&self, candidate: &Candidate) -> Beam {
+        let Beam { ids, log_probabilities, .. } = &self.live[candidate.beam];
+        Beam {
+            ids: [ids, &[candidate.id][..]].concat(),
+            sum: candidate.sum,
+            log_probabilities: [log_probabilities, &[candidate.log_probability][..]].concat(),
+        }
+    }
+
+    fn ends(&self, beam: &Beam) -> Result<bool, Error> {
+        let new = &beam.ids[self.prompt_len..];
+        let is_end = new.last().is_some_and(|id| self.end_tokens.contains(id));
+        Ok(self.len == self.room || is_end || self.stop.is_complete(new)?)
     }
 
     /// The most probable continuations: so many that if all tokens that end are among them, there are
@@ -166,11 +213,14 @@ impl<'a> Search<'a> {
         let vocab_size = log_probabilities.len() / self.live.len().max(1);
         let mut all = Vec::with_capacity(log_probabilities.len());
         for (beam, row) in log_probabilities.chunks_exact(vocab_size.max(1)).enumerate() {
-            let sum = |&log_p: &Float| self.live[beam].sum + f64::from(log_p);
-            let sums = row.iter().map(sum).enumerate().filter(|(_, sum)| *sum > f64::NEG_INFINITY);
-            all.extend(sums.map(|(id, sum)| Candidate { beam, id: id as u32, sum }));
+            let possible = (0..).zip(row).filter(|(_, log_p)| **log_p > Float::NEG_INFINITY);
+            all.extend(possible.map(|(id, &log_p)| {
+                let log_probability = f64::from(log_p);
+                let sum = self.live[beam].sum + log_probability;
+                Candidate { beam, id, sum, log_probability }
+            }));
         }
-        let enough = (1 + self.end_tokens.len()).saturating_mul(self.settings.num_beams);
+        let enough = (1 + self.end_tokens.len().max(1)).saturating_mul(self.settings.num_beams);
         if enough < all.len() {
             all.select_nth_unstable_by(enough - 1, Candidate::order);
             all.truncate(enough);
@@ -180,10 +230,10 @@ impl<'a> Search<'a> {
     }
 
     /// A beam has ended: it is kept if it is one of the best.
-    fn end(&mut self, ids: Vec<u32>, sum: f64) {
+    fn end(&mut self, Beam { ids, sum, log_probabilities }: Beam) {
         let score = self.score(sum, self.len);
         let rank = self.ended.partition_point(|better| better.score >= score);
-        self.ended.insert(rank, Hypothesis { ids, score });
+        self.ended.insert(rank, Hypothesis { ids, score, log_probabilities });
         self.ended.truncate(self.settings.num_beams);
     }
 
@@ -306,7 +356,8 @@ mod tests {
     #[test]
     fn an_impossible_token_is_never_chosen() {
         let found = search(&chain(), &[[2]], &beams(3, 1, 1.0)).unwrap().remove(0);
-        assert_eq!(found, [Hypothesis { ids: vec![2, 0], score: 0.0 }]);
+        let log_probabilities = vec![0.0];
+        assert_eq!(found, [Hypothesis { ids: vec![2, 0], score: 0.0, log_probabilities }]);
     }
 
     #[test]

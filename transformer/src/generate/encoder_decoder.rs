@@ -64,7 +64,7 @@ impl Autoregressive for EncoderDecoder {
 }
 
 impl Reading {
-    fn reorder(&mut self, rows: &[usize]) {
+    pub(super) fn reorder(&mut self, rows: &[usize]) {
         let indices = Indices::new(rows.to_vec(), &[rows.len()]);
         let states = self.memory.states.value().index_select(0, &indices);
         self.source = self.source.select(rows);

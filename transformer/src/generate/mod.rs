@@ -1,63 +1,149 @@
 //! Generation: one token after the other, each read from the scores that a model gives it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`Generation`] | the settings, from code or a model's folder |
+//! | [`Autoregressive`] | what a model gives; `generate` and its kin |
+//! | [`repetition_penalty`], [`no_repeat_ngrams`], [`bad_words`], [`min_length`] | what is done to scores in every mode, in this order |
+//! | [`sampling`] | temperature, top-k, top-p, min-p, typical, in this order; the draw |
+//! | [`beam`] | beam search |
+//! | [`Hooks`] | tokens told as they are chosen, tokens that may follow, stop texts |
 
+mod any;
 mod autoregressive;
 pub mod beam;
 mod decoder_only;
 mod encoder_decoder;
+mod forbidden;
+mod from_file;
+mod hooks;
+mod ngrams;
+mod pipeline;
+mod repetition;
 pub mod sampling;
 mod settings;
+mod stop;
 
+pub use any::AnyState;
 pub use autoregressive::Autoregressive;
 pub use beam::Hypothesis;
 pub use encoder_decoder::Reading;
+pub use forbidden::{bad_words, min_length};
+pub use hooks::{Allowed, Generated, Hooks, NewToken};
+pub use ngrams::no_repeat_ngrams;
+pub use repetition::repetition_penalty;
 pub use settings::{EarlyStopping, Generation};
 
 use crate::{Error, Padded};
 use autograd::no_grad;
+use pipeline::Pipeline;
 use sampling::Sampler;
-use tensor::{Rng, Tokens};
+use stop::StopTexts;
+use tensor::{Float, Rng, Tokens};
 
-/// [`Autoregressive::generate_batch`].
+/// [`Autoregressive::generate_with`].
 fn rows<M: Autoregressive>(
     model: &M,
     ids: &[impl AsRef<[u32]>],
     settings: &Generation,
-) -> Result<Vec<Vec<u32>>, Error> {
+    mut hooks: Hooks<'_>,
+) -> Result<Vec<Generated>, Error> {
     settings.check()?;
     if settings.num_beams > 1 {
-        let found = beam::search(model, ids, settings)?;
-        let wanted = settings.num_return_sequences;
-        if let Some((row, few)) = found.iter().enumerate().find(|(_, few)| few.len() < wanted) {
-            return Err(Error::Request(format!(
-                "row {row} has {} sequences where num_return_sequences asks for {wanted}; ask for \
-                 fewer, or allow more new tokens",
-                few.len()
-            )));
-        }
-        return Ok(found.into_iter().flatten().map(|hypothesis| hypothesis.ids).collect());
+        return beams(model, ids, settings, hooks);
     }
-    let Begun { mut rows, limits, end_tokens, mut tokens, mut state } =
+    let Begun { rows, limits, end_tokens, mut tokens, mut state } =
         Begun::new(model, ids, settings)?;
-    let mut samplers: Vec<Sampler> = (0..rows.len())
-        .map(|row| Sampler::new(settings, Rng::derived(settings.seed, &[row as u64])))
-        .collect();
-    let mut open: Vec<usize> =
-        (0..rows.len()).filter(|&row| rows[row].len() < limits[row]).collect();
+    let pipeline = Pipeline::new(settings, &end_tokens, hooks.allowed, model.vocab_size())?;
+    let stop = StopTexts::new(settings, hooks.tokenizer)?;
+    let begin = |(index, (ids, limit))| Row::new(index, ids, limit, settings);
+    let mut rows: Vec<Row> = rows.into_iter().zip(limits).enumerate().map(begin).collect();
+    let mut open: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].is_full()).collect();
     while !open.is_empty() {
-        let scores = no_grad(|| model.next_scores(&tokens, &mut state)).to_vec();
-        let (mut kept, mut next) = (Vec::new(), Vec::new());
-        for (index, scores) in scores.chunks_exact(model.vocab_size()).enumerate() {
-            let row = open[index];
-            let id = samplers[row].next(scores)?;
-            rows[row].push(id);
-            if rows[row].len() < limits[row] && !end_tokens.contains(&id) {
+        let mut scores = no_grad(|| model.next_scores(&tokens, &mut state)).to_vec();
+        let (mut kept, mut next, mut stops) = (Vec::new(), Vec::new(), false);
+        for (index, scores) in scores.chunks_exact_mut(model.vocab_size()).enumerate() {
+            let row = &mut rows[open[index]];
+            let token = row.choose(scores, &pipeline)?;
+            if !(row.is_full()
+                || end_tokens.contains(&token.id)
+                || stop.is_complete(row.new_tokens())?)
+            {
                 kept.push(index);
-                next.push(id);
+                next.push(token.id);
             }
+            stops |= hooks.tell(token).is_break();
+        }
+        if stops {
+            break;
         }
         reorder(model, &mut state, &kept, open.len());
         open = kept.into_iter().map(|index| open[index]).collect();
         tokens = column(next, model.vocab_size())?;
+    }
+    Ok(rows.into_iter().map(|row| row.generated).collect())
+}
+
+/// A row that grows.
+struct Row {
+    index: usize,
+    generated: Generated,
+    prompt_len: usize,
+    limit: usize,
+    sampler: Sampler,
+}
+
+impl Row {
+    fn new(index: usize, ids: Vec<u32>, limit: usize, settings: &Generation) -> Row {
+        let sampler = Sampler::new(settings, Rng::derived(settings.seed, &[index as u64]));
+        let prompt_len = ids.len();
+        let generated = Generated { ids, log_probabilities: Vec::new() };
+        Row { index, generated, prompt_len, limit, sampler }
+    }
+
+    fn new_tokens(&self) -> &[u32] {
+        &self.generated.ids[self.prompt_len..]
+    }
+
+    fn is_full(&self) -> bool {
+        self.generated.ids.len() >= self.limit
+    }
+
+    fn choose(&mut self, scores: &mut [Float], rules: &Pipeline<'_>) -> Result<NewToken, Error> {
+        sampling::check(scores)?;
+        rules.process(self.index, self.prompt_len, &[&self.generated.ids], scores)?;
+        sampling::check_left(scores)?;
+        let (id, log_probability) = self.sampler.next(scores);
+        self.generated.ids.push(id);
+        self.generated.log_probabilities.push(log_probability);
+        Ok(NewToken { row: self.index, id, log_probability })
+    }
+}
+
+/// The best texts of a beam search, those of each row one after the other.
+fn beams<M: Autoregressive>(
+    model: &M,
+    ids: &[impl AsRef<[u32]>],
+    settings: &Generation,
+    mut hooks: Hooks<'_>,
+) -> Result<Vec<Generated>, Error> {
+    let found = beam::search_with(model, ids, settings, &hooks)?;
+    let wanted = settings.num_return_sequences;
+    if let Some((row, few)) = found.iter().enumerate().find(|(_, few)| few.len() < wanted) {
+        return Err(Error::Request(format!(
+            "row {row} has {} sequences where num_return_sequences asks for {wanted}; ask for \
+             fewer, or allow more new tokens",
+            few.len()
+        )));
+    }
+    let rows: Vec<Generated> = found.into_iter().flatten().map(Generated::from).collect();
+    for (row, Generated { ids, log_probabilities }) in rows.iter().enumerate() {
+        let new = &ids[ids.len() - log_probabilities.len()..];
+        for (&id, &log_probability) in new.iter().zip(log_probabilities) {
+            if hooks.tell(NewToken { row, id, log_probability }).is_break() {
+                return Ok(rows);
+            }
+        }
     }
     Ok(rows)
 }
@@ -80,7 +166,10 @@ impl<S> Begun<S> {
         ids: &[impl AsRef<[u32]>],
         settings: &Generation,
     ) -> Result<Begun<S>, Error> {
-        let ids: Vec<&[u32]> = ids.iter().map(AsRef::as_ref).collect();
+        // Of beams, several are returned from one search; draws are made side by side.
+        let copies = if settings.do_sample { settings.num_return_sequences } else { 1 };
+        let copy = |ids| std::iter::repeat_n(ids, copies);
+        let ids: Vec<&[u32]> = ids.iter().map(AsRef::as_ref).flat_map(copy).collect();
         let (mut rows, mut limits, mut capacity) = (Vec::new(), Vec::new(), 0);
         for ids in &ids {
             if ids.is_empty() {

@@ -1,10 +1,7 @@
-//! How to generate, from code or from a model's folder.
+//! How to generate.
 
 use crate::Error;
-use serde::Deserialize;
 use serde_json::Value;
-use std::io::ErrorKind;
-use std::path::Path;
 use tensor::Float;
 
 /// How to generate. The default is greedy, 20 new tokens.
@@ -22,13 +19,31 @@ pub struct Generation {
     pub top_k: Option<usize>,
     /// Draw among the fewest tokens whose probabilities sum to at least this.
     pub top_p: Option<Float>,
+    /// Draw among tokens at least this many times as probable as the most probable: (S7).
+    pub min_p: Option<Float>,
+    /// Draw among the tokens whose surprise is nearest to what is expected, the fewest whose
+    /// probabilities sum to at least this: (S8).
+    pub typical_p: Option<Float>,
+    /// θ of (S5): above 1, tokens that were there before become less probable.
+    pub repetition_penalty: Float,
+    /// No so many tokens in a row stand there twice: (S6).
+    pub no_repeat_ngram_size: Option<usize>,
+    /// Sequences of tokens that are not written.
+    pub bad_words: Vec<Vec<u32>>,
+    /// New tokens before one that ends a text, at least.
+    pub min_new_tokens: usize,
+    /// Tokens before one that ends a text, at least, the prompt included.
+    pub min_length: usize,
+    /// Texts that end a row, once its new text holds one of them; they are part of the result. They
+    /// are read with the tokenizer among the [`super::Hooks`].
+    pub stop: Vec<String>,
     /// Keep this many texts at each step, and return the best; 1 is greedy.
     pub num_beams: usize,
     /// α of (S4): above 0 favours longer texts among those that beams end with, below 0 shorter ones.
     pub length_penalty: Float,
     /// When beams stop.
     pub early_stopping: EarlyStopping,
-    /// How many of the beams' texts are returned for each prompt, best first.
+    /// How many texts are returned for each prompt: of the beams', best first, or as many draws.
     pub num_return_sequences: usize,
     /// Tokens that end a text; they are part of the result. `None` are the model's own.
     pub end_tokens: Option<Vec<u32>>,
@@ -45,6 +60,14 @@ impl Default for Generation {
             temperature: 1.0,
             top_k: None,
             top_p: None,
+            min_p: None,
+            typical_p: None,
+            repetition_penalty: 1.0,
+            no_repeat_ngram_size: None,
+            bad_words: Vec::new(),
+            min_new_tokens: 0,
+            min_length: 0,
+            stop: Vec::new(),
             num_beams: 1,
             length_penalty: 1.0,
             early_stopping: EarlyStopping::No,
@@ -70,7 +93,7 @@ pub enum EarlyStopping {
 
 impl EarlyStopping {
     /// `false`, `true` or `"never"`, as Transformers writes it.
-    fn from_json(value: &Value) -> Result<EarlyStopping, String> {
+    pub(super) fn from_json(value: &Value) -> Result<EarlyStopping, String> {
         match value {
             Value::Bool(false) => Ok(EarlyStopping::No),
             Value::Bool(true) => Ok(EarlyStopping::Yes),
@@ -80,72 +103,18 @@ impl EarlyStopping {
     }
 }
 
-/// `generation_config.json`: how a model's makers would have it generate.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct GenerationConfig {
-    do_sample: bool,
-    temperature: Option<Float>,
-    top_k: Option<usize>,
-    top_p: Option<Float>,
-    max_new_tokens: Option<usize>,
-    num_beams: Option<usize>,
-    length_penalty: Option<Float>,
-    early_stopping: Option<Value>,
-    num_return_sequences: Option<usize>,
-}
-
 impl Generation {
-    /// What `generation_config.json` in a model's folder says; the default where there is none.
-    /// Settings of sampling count only where it samples, those of beams only where there are beams,
-    /// as in Transformers.
-    ///
-    /// # Errors
-    /// If the file can't be read or is not what it should be.
-    pub fn from_folder(folder: &Path) -> Result<Generation, Error> {
-        let path = folder.join("generation_config.json");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(Generation::default());
-            }
-            Err(source) => return Err(Error::Io { path, action: "read", source }),
-        };
-        let wrong = |reason| Error::Config { path: path.clone(), reason };
-        let config: GenerationConfig =
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        let mut settings = Generation {
-            max_new_tokens: config.max_new_tokens,
-            do_sample: config.do_sample,
-            num_beams: config.num_beams.unwrap_or(1),
-            num_return_sequences: config.num_return_sequences.unwrap_or(1),
-            ..Generation::default()
-        };
-        if settings.num_beams > 1 {
-            settings.length_penalty = config.length_penalty.unwrap_or(1.0);
-            let stopping = config.early_stopping.as_ref().map(EarlyStopping::from_json);
-            settings.early_stopping = stopping.transpose().map_err(wrong)?.unwrap_or_default();
-        }
-        if config.do_sample {
-            settings.temperature = config.temperature.unwrap_or(1.0);
-            // 0 is Transformers' way to say: all of them.
-            settings.top_k = config.top_k.filter(|&k| k > 0);
-            settings.top_p = config.top_p;
-        }
-        settings.check().map_err(|error| wrong(error.to_string()))?;
-        Ok(settings)
-    }
-
     /// # Errors
     /// If settings contradict each other or are out of range; says what to write instead.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |text: &str| Err(Error::Request(text.into()));
         let plain = self.temperature == 1.0 || self.temperature == 0.0;
-        let nothing_to_draw = plain && self.top_k.is_none() && self.top_p.is_none();
-        if !(self.do_sample || nothing_to_draw) {
-            return wrong("temperature, top_k and top_p need sampling; set do_sample");
+        let floats = [self.top_p, self.min_p, self.typical_p];
+        let all = plain && self.top_k.is_none() && floats.iter().all(Option::is_none);
+        if !(self.do_sample || all) {
+            let text =
+                "temperature, top_k, top_p, min_p and typical_p need sampling; set do_sample";
+            return wrong(text);
         }
         if self.max_new_tokens.is_some() && self.max_length.is_some() {
             return wrong("max_new_tokens and max_length are both set; set one of them");
@@ -156,10 +125,39 @@ impl Generation {
         if self.top_k == Some(0) {
             return wrong("top_k is 0; it must be at least 1, or absent");
         }
-        if self.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
-            return wrong("top_p must be above 0 and at most 1");
+        for (name, value) in [("top_p", self.top_p), ("typical_p", self.typical_p)] {
+            if value.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+                return wrong(&format!("{name} must be above 0 and at most 1"));
+            }
         }
+        if self.min_p.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
+            return wrong("min_p must be at least 0 and at most 1");
+        }
+        self.check_rules()?;
         self.check_beams()
+    }
+
+    /// What holds in every mode.
+    fn check_rules(&self) -> Result<(), Error> {
+        let wrong = |text: &str| Err(Error::Request(text.into()));
+        if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
+            return wrong("repetition_penalty must be a positive number; 1 is none");
+        }
+        if self.no_repeat_ngram_size == Some(0) {
+            return wrong("no_repeat_ngram_size is 0; it must be at least 1, or absent");
+        }
+        if self.bad_words.iter().any(Vec::is_empty) || self.stop.iter().any(String::is_empty) {
+            return wrong(
+                "bad_words and stop hold an empty one, which is everywhere; leave it out",
+            );
+        }
+        if let Some(most) = self.max_new_tokens.filter(|&most| most < self.min_new_tokens) {
+            return Err(Error::Request(format!(
+                "min_new_tokens is {}, but max_new_tokens is {most}; ask for no more than that",
+                self.min_new_tokens
+            )));
+        }
+        Ok(())
     }
 
     fn check_beams(&self) -> Result<(), Error> {
@@ -170,10 +168,10 @@ impl Generation {
         if self.num_beams > 1 && self.do_sample {
             return wrong("num_beams needs greedy search; leave out do_sample");
         }
-        if self.num_return_sequences > self.num_beams {
+        if !self.do_sample && self.num_return_sequences > self.num_beams {
             return Err(Error::Request(format!(
                 "num_return_sequences is {}, but num_beams is {}; ask for at most as many \
-                 sequences as there are beams",
+                 sequences as there are beams, or set do_sample",
                 self.num_return_sequences, self.num_beams
             )));
         }

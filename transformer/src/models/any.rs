@@ -3,7 +3,7 @@
 use super::bert::Variant;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
-use crate::{Autoregressive, Error, Generation, Module, Padded, Trace, sentence_embedding};
+use crate::{Error, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
 use std::path::Path;
 use tensor::Tokens;
@@ -226,35 +226,26 @@ impl Model {
         }
     }
 
-    /// What the model writes to each row of `ids`: see [`Autoregressive::generate_batch`].
-    ///
     /// # Errors
-    /// As [`Autoregressive::generate_batch`], and if it is a model that writes nothing.
-    pub fn generate_batch(
-        &self,
-        ids: &[impl AsRef<[u32]>],
-        settings: &Generation,
-    ) -> Result<Vec<Vec<u32>>, Error> {
-        let written = match self {
-            Model::Gpt2(model) if model.head.is_language_model() => {
-                model.generate_batch(ids, settings)
-            }
-            Model::Llama(model) if model.head.is_language_model() => {
-                model.generate_batch(ids, settings)
-            }
-            Model::T5(model) if model.config.head.kind == HeadKind::LanguageModel => {
-                model.generate_batch(ids, settings)
-            }
-            _ => Err(Error::Request(format!(
+    /// If it is a model that writes nothing.
+    pub(crate) fn check_writes(&self) -> Result<(), Error> {
+        let writes = match self {
+            Model::Gpt2(model) => model.head.is_language_model(),
+            Model::Llama(model) => model.head.is_language_model(),
+            Model::T5(model) => model.config.head.kind == HeadKind::LanguageModel,
+            Model::Bert(_) => false,
+        };
+        match writes {
+            true => Ok(()),
+            false => Err(Error::Request(format!(
                 "this {} has no head that scores the next token; it writes nothing",
                 self.model_type()
             ))),
-        };
-        written.map_err(|error| self.blamed(error))
+        }
     }
 
     /// An error that says that weights are broken, with the name of one that is.
-    fn blamed(&self, error: Error) -> Error {
+    pub(crate) fn blamed(&self, error: Error) -> Error {
         if let Error::Request(text) = &error
             && text.ends_with("its weights are broken")
             && let Some(name) = self.broken_weight()

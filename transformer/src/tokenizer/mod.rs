@@ -8,6 +8,7 @@ mod validate;
 pub use stream::TextStream;
 
 use crate::Error;
+use crate::pretrained::resolve;
 use std::path::Path;
 use tokenizers::utils::truncation::{TruncationParams, truncate_encodings};
 use tokenizers::{Encoding, PostProcessor};
@@ -36,8 +37,8 @@ pub struct Encoded {
 
 impl Tokenizer {
     /// Reads the tokenizer of a model: from a folder in Hugging Face's layout (`tokenizer.json`, else
-    /// GPT-2's `vocab.json` and `merges.txt`, else BERT's `vocab.txt`), from a `tokenizer.json`, or
-    /// from a GGUF file.
+    /// GPT-2's `vocab.json` and `merges.txt`, else BERT's `vocab.txt`), from a `tokenizer.json`, from
+    /// a GGUF file, or from the Hub (`hf:ORG/NAME`).
     ///
     /// # Errors
     /// If there is none, or it can't be read, or is not a tokenizer.
@@ -56,6 +57,7 @@ impl Tokenizer {
     /// # Errors
     /// If it can't be read, or is not a tokenizer.
     pub fn find(source: &Path) -> Result<Option<Tokenizer>, Error> {
+        let source = &*resolve(source)?;
         let is_gguf = source.extension().is_some_and(|extension| extension == "gguf");
         match is_gguf {
             true => gguf::read(source),
