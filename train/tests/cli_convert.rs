@@ -152,7 +152,7 @@ fn what_cannot_be_written_is_told_and_leaves_nothing() {
     let (from, to) = (fixture("bert_masked"), folder.name("to"));
     assert_eq!(
         failure(2, &["convert", "--from", &from, "--to", &to, "--dtype", "q8_0"]),
-        "error: --dtype q8_0 needs a file: give --to a name that ends with .gguf"
+        "error: --dtype q8-0 needs a file: name one that ends in .gguf with --to"
     );
     let file = folder.name("bert.gguf");
     assert_eq!(
@@ -163,7 +163,7 @@ fn what_cannot_be_written_is_told_and_leaves_nothing() {
     fs::write(&file, "something").unwrap();
     assert_eq!(
         failure(1, &["convert", "--from", &from, "--to", &file]),
-        format!("error: {file}: exists already; name a new file with --to")
+        format!("error: {file}: is there already; name a new file with --to")
     );
     let taken = folder.0.path().display().to_string();
     assert_eq!(

@@ -5,7 +5,7 @@ use super::model::Loaded;
 use super::output::{Output, lines, print};
 use crate::Error;
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tensor::packed::Format;
@@ -55,12 +55,12 @@ impl Dtype {
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let to = &arguments.to;
-    let is_gguf = to.extension().is_some_and(|extension| extension == "gguf");
-    if arguments.dtype == Dtype::Q8_0 && !is_gguf {
+    let to_gguf = is_gguf(to);
+    if arguments.dtype == Dtype::Q8_0 && !to_gguf {
         let text = "--dtype q8-0 needs a file: name one that ends in .gguf with --to";
         return Err(Error::Usage(text.into()));
     }
-    match is_gguf {
+    match to_gguf {
         true if to.exists() => {
             let text = format!("{}: is there already; name a new file with --to", to.display());
             return Err(Error::settings(text));
@@ -70,33 +70,38 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     }
     let from = resolve(&arguments.from)?;
     let loaded = Loaded::open(&from)?;
-    match is_gguf {
-        true => write_file(&loaded, to, arguments.dtype)?,
+    match to_gguf {
+        true => write_file(&loaded, &from, to, arguments.dtype)?,
         false => write_folder(&loaded, &from, to, arguments.dtype)?,
     }
     let result = json!({ "to": to, "parameters": loaded.model.parameter_count() });
     print(if common.json { result.to_string() } else { lines(&result) })
 }
 
-fn write_file(loaded: &Loaded, to: &Path, dtype: Dtype) -> Result<(), Error> {
+fn write_file(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
+    let template = chat_template(from)?;
     let options = GgufOptions {
         format: dtype.format(),
         tokenizer: loaded.tokenizer.as_ref(),
-        chat_template: None,
+        chat_template: template.as_deref(),
     };
     Ok(loaded.model.save_gguf(to, &options)?)
 }
 
 /// What a folder holds beside configuration and weights, and is carried along as it is.
-const CARRIED: [&str; 8] = [
+const CARRIED: [&str; 12] = [
     "generation_config.json",
+    "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.json",
     "merges.txt",
     "vocab.txt",
     "chat_template.jinja",
+    "modules.json",
     "sentence_bert_config.json",
+    "1_Pooling/config.json",
 ];
 
 fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
@@ -115,8 +120,33 @@ fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result
     for name in CARRIED {
         let (old, new) = (from.join(name), to.join(name));
         if old.is_file() {
-            fs::copy(&old, &new).map_err(failed(&new))?;
+            let folder = new.parent().unwrap_or(to);
+            let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(&old, &new));
+            copied.map_err(failed(&new))?;
         }
     }
+    if let (Some(template), true) = (chat_template(from)?, is_gguf(from)) {
+        let path = to.join("chat_template.jinja");
+        fs::write(&path, template).map_err(failed(&path))?;
+    }
     Ok(())
+}
+
+/// The template of a chat, where the model's files hold one.
+fn chat_template(from: &Path) -> Result<Option<String>, Error> {
+    if is_gguf(from) {
+        let metadata = tensor::gguf::read(from)?.metadata;
+        let template = metadata.get("tokenizer.chat_template");
+        return Ok(template.and_then(|value| value.as_str()).map(str::to_string));
+    }
+    if let Ok(template) = fs::read_to_string(from.join("chat_template.jinja")) {
+        return Ok(Some(template));
+    }
+    let text = fs::read(from.join("tokenizer_config.json")).unwrap_or_default();
+    let config: Value = serde_json::from_slice(&text).unwrap_or_default();
+    Ok(config["chat_template"].as_str().map(str::to_string))
+}
+
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gguf")
 }
