@@ -43,10 +43,11 @@ pub(super) fn model<M: Pretrained>(
     let note = HashMap::from([("format".to_string(), "pt".to_string())]);
     let tensors = named.iter().map(|(name, tensor)| (name.clone(), tensor));
     let path = folder.join("model.safetensors");
-    Ok(match format {
-        Some(format) => tensor::file::write_as(&path, format, tensors, note)?,
-        None => tensor::file::write(&path, tensors, note)?,
-    })
+    let written = match format {
+        Some(format) => tensor::file::write_as(&path, format, tensors, note),
+        None => tensor::file::write(&path, tensors, note),
+    };
+    Ok(written?)
 }
 
 /// Writes a JSON file, indented.
