@@ -82,7 +82,7 @@ impl Header {
 }
 
 /// `None` for types that are not known: they are skipped, whatever they hold.
-fn size_of_dtype(dtype: &str) -> Option<usize> {
+pub(super) fn size_of_dtype(dtype: &str) -> Option<usize> {
     match dtype {
         "BOOL" | "U8" | "I8" => Some(1),
         "F16" | "BF16" | "I16" | "U16" => Some(2),

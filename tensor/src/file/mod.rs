@@ -75,7 +75,9 @@ pub(crate) fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N
 }
 
 fn tensor_of(map: &Arc<Mmap>, entry: &Entry) -> Option<Tensor> {
-    let (start, len) = (entry.bytes.start, crate::shape::count(&entry.shape));
+    // Of types that are not known, the shape was not held against the file's size.
+    let size = header::size_of_dtype(&entry.dtype)?;
+    let (start, len) = (entry.bytes.start, entry.bytes.len() / size);
     let packed = match entry.dtype.as_str() {
         "F16" => Some(Format::F16),
         "BF16" => Some(Format::BF16),

@@ -44,11 +44,11 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
             arguments.model.display()
         )));
     }
-    let classes = loaded.model.labels();
+    let (classes, problem) = (loaded.model.labels(), loaded.model.problem());
     let (mut labels, mut probabilities) = (Vec::new(), Vec::new());
     in_batches(&loaded, &texts, |input| {
         let logits = loaded.model.outputs(input)?.logits.expect("a classifier has logits");
-        for row in rows_of(&logits.log_softmax(-1).exp().value().contiguous()) {
+        for row in rows_of(&problem.probabilities(&logits).value().contiguous()) {
             let best = (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
             if row.iter().any(|p| p.is_nan()) {
                 let text = "the model's scores are not numbers; its weights are broken";

@@ -74,7 +74,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         true => write_file(&loaded, &from, to, arguments.dtype)?,
         false => write_folder(&loaded, &from, to, arguments.dtype)?,
     }
-    let result = json!({ "to": to, "parameters": loaded.model.parameter_count() });
+    let result =
+        json!({ "to": to.display().to_string(), "parameters": loaded.model.parameter_count() });
     print(if common.json { result.to_string() } else { lines(&result) })
 }
 

@@ -50,6 +50,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         None => None,
     };
     let loaded = Loaded::open(&arguments.model)?;
+    loaded.require_language_model()?;
     let measured = Measured { loaded: &loaded, examples: &examples, training: training.as_deref() };
     let (result, texts) = match &loaded.model {
         Model::Gpt2(model) => measured.task(arguments.task, model)?,

@@ -81,7 +81,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let shapes: Map<String, Value> =
         tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.shape()))).collect();
     match common.json {
-        true => print(json!({ "output": arguments.output, "shapes": shapes })),
+        true => {
+            print(json!({ "output": arguments.output.display().to_string(), "shapes": shapes }))
+        }
         false => print(lines(&shapes.into())),
     }
 }

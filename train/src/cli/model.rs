@@ -42,6 +42,7 @@ impl Loaded {
     /// # Errors
     /// If it is another.
     pub fn into_gpt2(self) -> Result<(Gpt2, Option<Tokenizer>), Error> {
+        self.require_language_model()?;
         match self.model {
             Model::Gpt2(model) => Ok((model, self.tokenizer)),
             other => Err(Error::settings(format!(
@@ -55,6 +56,19 @@ impl Loaded {
     /// Where it came from.
     pub fn source(&self) -> &Path {
         &self.source
+    }
+
+    /// # Errors
+    /// If the model does not score the next token.
+    pub fn require_language_model(&self) -> Result<(), Error> {
+        match self.model.is_language_model() {
+            true => Ok(()),
+            false => Err(Error::settings(format!(
+                "{}: is a {} without a head that scores the next token",
+                self.source.display(),
+                self.model.model_type()
+            ))),
+        }
     }
 
     /// # Errors

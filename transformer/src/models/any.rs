@@ -1,6 +1,7 @@
 //! A model of whatever architecture its files name.
 
 use super::bert::Variant;
+use super::head::Problem;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
 use crate::{Error, Module, Padded, Trace, sentence_embedding};
@@ -141,9 +142,24 @@ impl Model {
         each!(self, model => model.config.head.kind)
     }
 
+    /// Whether it scores the next token of what it writes.
+    pub fn is_language_model(&self) -> bool {
+        match self {
+            Model::Bert(_) => false,
+            Model::Gpt2(model) => model.head.is_language_model(),
+            Model::Llama(model) => model.head.is_language_model(),
+            Model::T5(model) => model.config.head.kind == HeadKind::LanguageModel,
+        }
+    }
+
     /// The names of the classes of a classifier.
     pub fn labels(&self) -> &[String] {
         each!(self, model => &model.config.head.labels)
+    }
+
+    /// What a classifier's scores are.
+    pub fn problem(&self) -> Problem {
+        each!(self, model => model.config.head.problem)
     }
 
     /// Tokens of the vocabulary.

@@ -32,6 +32,50 @@ pub struct HeadConfig {
     pub kind: HeadKind,
     /// The names of the classes, of a classifier.
     pub labels: Vec<String>,
+    /// How a classifier's scores become what it tells.
+    pub problem: Problem,
+}
+
+/// What the scores of a classifier are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Problem {
+    /// One class is right: probabilities by softmax.
+    #[default]
+    OneClass,
+    /// Each class is right or not: probabilities by the logistic function.
+    EachClass,
+    /// The scores are the numbers that are told.
+    Regression,
+}
+
+impl Problem {
+    const NAMES: [(&str, Problem); 3] = [
+        ("single_label_classification", Problem::OneClass),
+        ("multi_label_classification", Problem::EachClass),
+        ("regression", Problem::Regression),
+    ];
+
+    /// `problem_type` of a configuration; where it is absent, one class alone is right or not.
+    fn of(config: &Config, n_labels: usize) -> Result<Problem, Error> {
+        match config.get("problem_type") {
+            None if n_labels == 1 => Ok(Problem::EachClass),
+            None => Ok(Problem::OneClass),
+            Some(found) => {
+                let known = Problem::NAMES.iter().find(|(name, _)| *found == **name);
+                let unknown = || config.wrong(format!("problem_type is {found}, which is unknown"));
+                known.map(|(_, problem)| *problem).ok_or_else(unknown)
+            }
+        }
+    }
+
+    /// What a classifier tells of its scores, `[.., n_labels]` → the same.
+    pub fn probabilities(self, scores: &Var) -> Var {
+        match self {
+            Problem::OneClass => scores.log_softmax(-1).exp(),
+            Problem::EachClass => scores.sigmoid(),
+            Problem::Regression => scores.clone(),
+        }
+    }
 }
 
 impl HeadConfig {
@@ -67,7 +111,11 @@ impl HeadConfig {
             HeadKind::Classification => labels(config)?,
             _ => Vec::new(),
         };
-        Ok(HeadConfig { kind, labels })
+        let problem = match kind {
+            HeadKind::Classification => Problem::of(config, labels.len())?,
+            _ => Problem::default(),
+        };
+        Ok(HeadConfig { kind, labels, problem })
     }
 
     /// How many scores the head gives, where that is fixed by the task.
@@ -93,6 +141,8 @@ impl HeadConfig {
                 named.map(|(id, label)| (label.clone(), json!(id))).collect();
             keys.insert("id2label".into(), id2label.into());
             keys.insert("label2id".into(), label2id.into());
+            let name = Problem::NAMES.iter().find(|(_, problem)| *problem == self.problem);
+            keys.insert("problem_type".into(), json!(name.map(|(name, _)| name)));
         }
         keys
     }
@@ -245,5 +295,22 @@ mod tests {
         assert_eq!(labels(named).unwrap(), ["bad", "good"]);
         assert!(labels(json!({ "id2label": { "7": "good" } })).is_err());
         assert!(labels(json!({ "num_labels": u64::MAX })).is_err());
+    }
+
+    #[test]
+    fn scores_become_probabilities_as_the_problem_says() {
+        let problem = |mut values: Value| {
+            values["architectures"] = json!(["GPT2ForSequenceClassification"]);
+            of(values).map(|head| head.problem)
+        };
+        assert_eq!(problem(json!({})).unwrap(), Problem::OneClass);
+        assert_eq!(problem(json!({ "num_labels": 1 })).unwrap(), Problem::EachClass);
+        let told = json!({ "problem_type": "regression", "num_labels": 1 });
+        assert_eq!(problem(told).unwrap(), Problem::Regression);
+        assert!(problem(json!({ "problem_type": "other" })).is_err());
+        let scores = Var::constant(tensor::Tensor::new([0.0, 0.0], &[1, 2]));
+        let each = Problem::EachClass.probabilities(&scores).value().to_vec();
+        let one = Problem::OneClass.probabilities(&scores).value().to_vec();
+        assert_eq!((each, one), (vec![0.5; 2], vec![0.5; 2]));
     }
 }

@@ -1,11 +1,14 @@
 //! A model as its files hold it: configuration and tensors, before they become a model.
 
-use super::{Config, resolve};
+use super::{Config, read_text, resolve};
 use crate::Error;
-use serde_json::Value;
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tensor::Tensor;
+
+/// Bytes of an index of files at most.
+const LARGEST_INDEX: u64 = 32 << 20;
 
 /// Configuration and weights of a model under the names of Hugging Face's files. The tensors lie in
 /// the files' memory maps.
@@ -50,17 +53,20 @@ impl Checkpoint {
     }
 
     fn sharded(config: Config, path: &Path) -> Result<Checkpoint, Error> {
-        let index = Config::from_file(path)?;
-        let map = index.get("weight_map").and_then(Value::as_object);
-        let map = map.ok_or_else(|| index.wrong("weight_map is missing"))?;
+        #[derive(Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let wrong = |reason: String| Error::Config { path: path.into(), reason };
+        let text = read_text(path, LARGEST_INDEX)?;
+        let index: Index = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let mut files = BTreeSet::new();
-        for (tensor, file) in map {
+        for (tensor, file) in &index.weight_map {
             // A name alone: an index must not lead out of its folder.
-            let name =
-                file.as_str().filter(|name| Path::new(name).file_name() == Some((*name).as_ref()));
-            let name = name
-                .ok_or_else(|| index.wrong(format!("weight_map: {tensor} has no file's name")))?;
-            files.insert(name);
+            if Path::new(file).file_name() != Some(file.as_ref()) {
+                return Err(wrong(format!("weight_map: {tensor} has no file's name")));
+            }
+            files.insert(file);
         }
         let mut whole = Checkpoint {
             config,
@@ -73,11 +79,11 @@ impl Checkpoint {
             whole.tensors.extend(contents.tensors);
             whole.unsupported.extend(contents.unsupported);
         }
-        let absent = map.keys().find(|name| {
+        let absent = index.weight_map.keys().find(|name| {
             !whole.tensors.contains_key(*name) && !whole.unsupported.contains_key(*name)
         });
         match absent {
-            Some(name) => Err(index.wrong(format!("{name} is in none of the files that it lists"))),
+            Some(name) => Err(wrong(format!("{name} is in none of the files that it lists"))),
             None => Ok(whole),
         }
     }
@@ -86,12 +92,10 @@ impl Checkpoint {
     pub fn differ(&self, name: &str, other: &str) -> bool {
         let pair = (self.tensors.get(name), self.tensors.get(other));
         let (Some(a), Some(b)) = pair else { return false };
-        if a.shape() != b.shape() || a.rank() == 0 {
-            return a.shape() != b.shape();
+        match a.shape() == b.shape() && a.rank() == 2 {
+            true => !rows_are_equal(a, b),
+            false => a.shape() != b.shape(),
         }
-        // Nearly always the first row tells.
-        let row = |x: &Tensor| x.narrow(0, 0, x.size(0).min(1)).to_vec();
-        row(a) != row(b) || a.to_vec() != b.to_vec()
     }
 
     /// Writes into the configuration that the output layer is not the transposed `table`, if both are
@@ -121,6 +125,22 @@ impl Checkpoint {
             self.tensors.into_iter().map(|(name, tensor)| (today(name), tensor)).collect();
         self
     }
+}
+
+/// Whether two matrices of one shape hold the same numbers. Nearly always the first row tells; packed
+/// ones stay so.
+fn rows_are_equal(a: &Tensor, b: &Tensor) -> bool {
+    if let (Some(a), Some(b)) = (a.packed_bytes(), b.packed_bytes())
+        && a.0 == b.0
+    {
+        return a.1 == b.1;
+    }
+    let mut rows = [(); 2].map(|()| vec![0.0; a.size(1)]);
+    (0..a.size(0)).all(|row| {
+        a.read_row(row, &mut rows[0]);
+        b.read_row(row, &mut rows[1]);
+        rows[0] == rows[1]
+    })
 }
 
 /// Whether a name is `end`, or `end` behind a prefix.

@@ -7,6 +7,26 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
+/// Bytes of a configuration at most: what is parsed takes many times the memory of its text.
+const LARGEST: u64 = 1 << 20;
+
+/// The text of a file of at most `most` bytes.
+///
+/// # Errors
+/// If it can't be read, is larger, or is no regular file: a pipe would make the program wait for ever.
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Error> {
+    let failed = |source| Error::Io { path: path.into(), action: "read", source };
+    let wrong = |reason: String| Error::Config { path: path.into(), reason };
+    let found = std::fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(wrong("is not a regular file".into()));
+    }
+    if found.len() > most {
+        return Err(wrong(format!("has {} bytes; more than {most} are not read", found.len())));
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
 /// The values of a `config.json`, and where they stand.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -22,11 +42,7 @@ impl Config {
     /// # Errors
     /// If it can't be read or is not a JSON object.
     pub fn from_file(path: &Path) -> Result<Config, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-            path: path.into(),
-            action: "read",
-            source,
-        })?;
+        let text = read_text(path, LARGEST)?;
         let config = Config { path: path.into(), values: Map::new() };
         match serde_json::from_str(&text) {
             Ok(Value::Object(values)) => Ok(Config { values, ..config }),

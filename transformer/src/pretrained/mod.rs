@@ -19,7 +19,7 @@ mod save;
 
 pub use checkpoint::Checkpoint;
 pub use config::Config;
-pub(crate) use config::{token, tokens};
+pub(crate) use config::{read_text, token, tokens};
 pub use gguf::{GgufOptions, save_gguf};
 pub use hub::resolve;
 pub use layout::{Layout, Named};

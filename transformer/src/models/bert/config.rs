@@ -101,7 +101,7 @@ impl Default for BertConfig {
             bos_token_id: None,
             eos_token_id: None,
             variant: Variant::Bert,
-            head: HeadConfig { kind: HeadKind::Hidden, labels: Vec::new() },
+            head: HeadConfig { kind: HeadKind::Hidden, ..HeadConfig::default() },
             has_pooler: true,
         }
     }

@@ -175,15 +175,17 @@ impl Bert {
         self.embedding_norm.forward(&x)
     }
 
-    /// RoBERTa's positions: tokens are counted from behind the padding token's id on; padding has
-    /// that id.
+    /// RoBERTa's positions: tokens are counted from behind the padding token's id on; that token, and
+    /// padding on the left, have that id.
     fn positions(&self, text: &Padded) -> Vec<u32> {
         let padding = self.config.pad_token_id;
         let width = text.tokens.shape()[1].max(1);
         let rows = text.tokens.ids().chunks(width).zip(text.is_token.chunks(width));
         rows.flat_map(|(ids, is_token)| {
-            ids.iter().zip(is_token).scan(padding.map_or(0, |id| id + 1), |next, (id, is_token)| {
-                if !is_token || Some(*id) == padding {
+            let first = is_token.iter().position(|&is_token| is_token).unwrap_or(ids.len());
+            let start = padding.map_or(0, |id| id + 1);
+            ids.iter().enumerate().scan(start, move |next, (place, id)| {
+                if place < first || Some(*id) == padding {
                     return Some(padding.unwrap_or(0));
                 }
                 *next += 1;
@@ -237,7 +239,7 @@ impl Pretrained for Bert {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::head::{HeadConfig, HeadKind};
+    use crate::models::head::HeadConfig;
 
     fn model(variant: Variant) -> Bert {
         let config = BertConfig {
@@ -250,7 +252,7 @@ mod tests {
             initializer_range: 0.5,
             pad_token_id: Some(1),
             variant,
-            head: HeadConfig { kind: HeadKind::LanguageModel, labels: vec![] },
+            head: HeadConfig::default(),
             ..BertConfig::default()
         };
         Bert::new(config, &mut Rng::seeded(1)).unwrap()
@@ -272,8 +274,8 @@ mod tests {
 
     #[test]
     fn robertas_positions_by_hand() {
-        let text = Padded::right(&[vec![5, 1, 7, 8], vec![3]], 11).unwrap();
-        assert_eq!(model(Variant::Roberta).positions(&text), [2, 1, 3, 4, 2, 1, 1, 1]);
+        let text = Padded::left(&[vec![5, 1, 7, 8], vec![3]], 11).unwrap();
+        assert_eq!(model(Variant::Roberta).positions(&text), [2, 1, 3, 4, 1, 1, 1, 2]);
     }
 
     #[test]

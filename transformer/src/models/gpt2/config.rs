@@ -60,6 +60,9 @@ pub struct Gpt2Config {
     /// The token that ends a text.
     #[serde(deserialize_with = "token")]
     pub eos_token_id: Option<u32>,
+    /// The token that stands for none; classifiers of Transformers need it.
+    #[serde(deserialize_with = "token")]
+    pub pad_token_id: Option<u32>,
     /// What the model is read for.
     #[serde(skip)]
     pub head: HeadConfig,
@@ -86,6 +89,7 @@ impl Default for Gpt2Config {
             tie_word_embeddings: true,
             bos_token_id: Some(50256),
             eos_token_id: Some(50256),
+            pad_token_id: None,
             head: HeadConfig::default(),
         }
     }

@@ -80,6 +80,11 @@ impl Rope {
             (Some(keys), _) | (None, Some(keys)) => keys,
             (None, None) => &Value::Null,
         };
+        let by_kind = |keys: &Map<String, Value>| keys.values().any(Value::is_object);
+        if !(keys.is_null() || keys.as_object().is_some_and(|keys| !by_kind(keys))) {
+            let text = "rope_parameters or rope_scaling is not an object of numbers for all layers";
+            return Err(config.wrong(text));
+        }
         let number = |name: &str| positive(config, name, keys.get(name));
         let base = match (keys.get("rope_theta"), config.get("rope_theta")) {
             (None | Some(Value::Null), None) => 10_000.0,
@@ -92,8 +97,11 @@ impl Rope {
                 config.wrong(format!("partial_rotary_factor is {partial}; only 1 is supported"))
             );
         }
-        let kind = keys.get("rope_type").or(keys.get("type")).and_then(Value::as_str);
-        let scaling = match kind.unwrap_or("default") {
+        let kind = match keys.get("rope_type").or(keys.get("type")) {
+            None | Some(Value::Null) => "default",
+            Some(kind) => kind.as_str().ok_or_else(|| config.wrong("rope_type is not a text"))?,
+        };
+        let scaling = match kind {
             "default" => Scaling::None,
             "linear" => Scaling::Linear { factor: number("factor")? },
             "llama3" => Scaling::Llama3 {
@@ -186,6 +194,13 @@ mod tests {
         assert_eq!(
             wrong(json!({ "rope_scaling": { "rope_type": "yarn", "factor": 2 } })),
             "c: rope_type is \"yarn\"; \"default\", \"linear\" and \"llama3\" are supported"
+        );
+        assert!(wrong(json!({ "rope_scaling": "yarn" })).contains("not an object of numbers"));
+        let by_kind = json!({ "rope_parameters": { "full_attention": { "rope_theta": 5.0 } } });
+        assert!(wrong(by_kind).contains("not an object of numbers for all layers"));
+        assert_eq!(
+            wrong(json!({ "rope_scaling": { "rope_type": 3 } })),
+            "c: rope_type is not a text"
         );
         assert_eq!(
             wrong(json!({ "rope_scaling": { "rope_type": "linear" } })),

@@ -192,7 +192,7 @@ impl<'a> Keys<'a> {
             let other = || self.wrong("rope_freqs.weight holds other factors than Llama 3's");
             return Ok(llama3.ok_or_else(other)?.to_config().into());
         }
-        let kind = self.value("rope.scaling.type").and_then(Value::as_str).unwrap_or("none");
+        let kind = self.value("rope.scaling.type").and_then(Value::as_str).unwrap_or("linear");
         match (kind, self.number("rope.scaling.factor")?) {
             ("none", _) | ("linear", None) => Ok(Json::Null),
             ("linear", Some(factor)) => Ok(json!({ "rope_type": "linear", "factor": factor })),

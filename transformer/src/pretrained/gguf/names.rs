@@ -135,7 +135,8 @@ pub(super) fn row_order(rows: usize, heads: usize, to_file: bool) -> Vec<usize> 
 /// The rows of a matrix, or entries of a bias, in the other order; packed rows stay packed.
 pub(super) fn reordered(tensor: &Tensor, heads: usize, to_file: bool) -> Option<Tensor> {
     let rows = *tensor.shape().first()?;
-    if tensor.rank() > 2 || heads == 0 || !rows.is_multiple_of(2 * heads) {
+    let pairs = heads.checked_mul(2).filter(|&pairs| pairs > 0)?;
+    if tensor.rank() > 2 || !rows.is_multiple_of(pairs) {
         return None;
     }
     let matrix = tensor.reshape(&[rows, tensor.len() / rows.max(1)]);
