@@ -363,8 +363,8 @@ fn requests_that_do_not_fit_the_model_are_refused() {
     assert_eq!(
         failure(1, &["generate", "--model", &folder.path("none"), "--ids", "1"]),
         format!(
-            "error: {}: no such folder; --model takes a folder with config.json and \
-             model.safetensors",
+            "error: {}: no such folder; a model is a folder with config.json and \
+             model.safetensors, or a GGUF file",
             folder.path("none")
         )
     );

@@ -224,3 +224,54 @@ fn models_are_written_in_other_forms() {
     let bert = failure(1, &["convert", "--from", &model("bert_bare"), "--to", &path("b.gguf")]);
     assert!(bert.ends_with("GGUF files of \"bert\" are not known here"), "{bert}");
 }
+
+#[test]
+fn rows_of_ids_are_generated_side_by_side() {
+    let (model, more) =
+        (model("llama_grouped"), ["--max-new-tokens", "4", "--ignore-eos", "--json"]);
+    let generate = ["generate", "--model", &model];
+    let one = |ids: &str| json(&[&generate[..], &["--ids", ids], &more].concat())["ids"].clone();
+    let both = json(&[&generate[..], &["--ids", "1,2,3", "--ids", "4,5"], &more].concat());
+    assert_eq!(both["ids"], Value::Array(vec![one("1,2,3"), one("4,5")]));
+    assert_eq!(both["text"], serde_json::json!([null, null]));
+    assert_eq!(one("4,5").as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn an_encoder_decoder_begins_with_its_start_token() {
+    let written = json(&[
+        "generate",
+        "--model",
+        &model("t5_tied"),
+        "--ids",
+        "1,2,3",
+        "--max-new-tokens",
+        "3",
+        "--ignore-eos",
+        "--json",
+    ]);
+    let ids = written["ids"].as_array().unwrap();
+    assert_eq!((ids.len(), ids[0].as_u64()), (4, Some(0)));
+}
+
+#[test]
+fn text_is_streamed_behind_its_prompt() {
+    let folder = with_tokenizer("gpt2_plain");
+    let model = folder.path().to_str().unwrap();
+    let generate = [
+        "generate",
+        "--model",
+        model,
+        "--prompt",
+        "good shoes",
+        "--max-new-tokens",
+        "4",
+        "--ignore-eos",
+    ];
+    let written = json(&[&generate[..], &["--json"]].concat());
+    let output = attendant(&generate);
+    let text = format!("good shoes{}\n", written["text"].as_str().unwrap());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
+    let output = attendant(&["generate", "--model", model, "--ids", "1", "--ids", "2,3"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}

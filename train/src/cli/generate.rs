@@ -1,30 +1,32 @@
 //! `attendant generate`
 
 use super::Common;
+use super::logits::{Numbers, numbers};
 use super::model::Loaded;
-use super::output::print;
+use super::output::{print, print_part};
 use crate::Error;
 use clap::Args;
 use serde_json::json;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 use tensor::Float;
-use transformer::{Autoregressive, Generation, Hooks};
+use transformer::{Autoregressive, Generation, Hooks, NewToken, TextStream, Tokenizer};
 
 /// Write on after a prompt.
 #[derive(Args)]
 #[command(after_help = "Example:\n  attendant generate --model run --prompt 'brand: Pellworth' \
                         --max-new-tokens 60 --do-sample --temperature 0.8")]
 pub struct Arguments {
-    /// The model: a folder with config.json and model.safetensors
+    /// The model: a folder with config.json and model.safetensors, a .gguf file, or hf:ORG/NAME
     #[arg(long)]
     model: PathBuf,
     /// The text to go on from, as it is
     #[arg(long, required_unless_present = "ids", conflicts_with = "ids")]
     prompt: Option<String>,
-    /// The token ids to go on from: 1,2,3
-    #[arg(long, value_delimiter = ',')]
-    ids: Option<Vec<u32>>,
+    /// The token ids to go on from: 1,2,3; repeat for several rows
+    #[arg(long, value_parser = numbers)]
+    ids: Vec<Numbers>,
     /// New tokens at most [default: 20]
     #[arg(long)]
     max_new_tokens: Option<usize>,
@@ -70,6 +72,14 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// What is printed before the new text.
+    fn repeated(&self, loaded: &Loaded) -> &str {
+        match loaded.model.is_encoder_decoder() {
+            true => "",
+            false => self.prompt.as_deref().unwrap_or(""),
+        }
+    }
+
     /// What the model's folder says, and over it what the command line says.
     fn settings(&self, folder: &Generation, seed: u64) -> Result<Generation, Error> {
         let do_sample = self.do_sample || (folder.do_sample && !self.greedy);
@@ -161,22 +171,87 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     if !settings.stop.is_empty() {
         loaded.tokenizer()?;
     }
-    let prompt = match (&arguments.prompt, &arguments.ids) {
-        (Some(text), _) => loaded.tokenizer()?.encode_special(text)?,
-        (None, ids) => ids.clone().unwrap_or_default(),
+    let prompts: Vec<Vec<u32>> = match &arguments.prompt {
+        Some(text) => vec![loaded.tokenizer()?.encode_special(text)?],
+        None => arguments.ids.iter().map(|row| row.0.clone()).collect(),
     };
+    let is_one = prompts.len() == 1 && settings.num_return_sequences == 1;
+    let mut stream = match (&loaded.tokenizer, common.json || !is_one) {
+        // What an encoder read is not repeated.
+        (Some(tokenizer), false) => Some(Stream::new(tokenizer, arguments.repeated(&loaded))),
+        _ => None,
+    };
+    let mut on_token = |token: NewToken| match &mut stream {
+        Some(stream) => stream.push(token.id),
+        None => ControlFlow::Continue(()),
+    };
+    let tokenizer = loaded.tokenizer.as_ref();
+    let hooks = Hooks { tokenizer, on_token: Some(&mut on_token), ..Hooks::default() };
     let start = Instant::now();
-    let hooks = Hooks { tokenizer: loaded.tokenizer.as_ref(), ..Hooks::default() };
-    let ids = loaded.model.generate_with(&[&prompt], &settings, hooks)?.remove(0).ids;
-    let new = &ids[loaded.model.first_tokens(&prompt).len()..];
-    let per_second = new.len() as f64 / start.elapsed().as_secs_f64();
-    let decode = |tokenizer: &transformer::Tokenizer| tokenizer.decode(new);
-    let text = loaded.tokenizer.as_ref().map(decode).transpose()?;
-    print(match text {
-        text if common.json => {
-            json!({ "ids": ids, "text": text, "tokens_per_second": per_second }).to_string()
+    let rows = loaded.model.generate_with(&prompts, &settings, hooks)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if let Some(stream) = stream {
+        return stream.finish();
+    }
+    let (mut ids, mut texts, mut count) = (Vec::new(), Vec::new(), 0);
+    for (row, generated) in rows.into_iter().enumerate() {
+        let prompt = &prompts[row / settings.num_return_sequences.max(1)];
+        let new = &generated.ids[loaded.model.first_tokens(prompt).len()..];
+        count += new.len();
+        texts.push(tokenizer.map(|tokenizer| tokenizer.decode(new)).transpose()?);
+        ids.push(generated.ids);
+    }
+    if !common.json {
+        let line = |(text, ids): (&Option<String>, &Vec<u32>)| match text {
+            Some(text) => text.clone(),
+            None => format!("{ids:?}"),
+        };
+        return print(texts.iter().zip(&ids).map(line).collect::<Vec<_>>().join("\n"));
+    }
+    let (ids, text) = match is_one {
+        true => (json!(ids[0]), json!(texts[0])),
+        false => (json!(ids), json!(texts)),
+    };
+    print(json!({ "ids": ids, "text": text, "tokens_per_second": count as f64 / seconds }))
+}
+
+/// A text that is written on stdout as its tokens come, behind its prompt.
+struct Stream<'a> {
+    prompt: &'a str,
+    text: TextStream<'a>,
+    is_begun: bool,
+    failed: Option<Error>,
+}
+
+impl<'a> Stream<'a> {
+    fn new(tokenizer: &'a Tokenizer, prompt: &'a str) -> Stream<'a> {
+        Stream { prompt, text: tokenizer.stream(), is_begun: false, failed: None }
+    }
+
+    /// Breaks off where stdout can't be written.
+    fn push(&mut self, id: u32) -> ControlFlow<()> {
+        let written = self.text.push(id).map_err(Error::from).and_then(|piece| self.write(&piece));
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
-        Some(text) => format!("{}{text}", arguments.prompt.as_deref().unwrap_or("")),
-        None => format!("{ids:?}"),
-    })
+    }
+
+    /// The prompt waits for the first token: a failure before it leaves stdout empty.
+    fn write(&mut self, piece: &str) -> Result<(), Error> {
+        let prompt = if self.is_begun { "" } else { self.prompt };
+        self.is_begun = true;
+        print_part(format_args!("{prompt}{piece}"))
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let prompt = if self.is_begun { "" } else { self.prompt };
+        print(format_args!("{prompt}{}", self.text.finish()?))
+    }
 }

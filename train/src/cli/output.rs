@@ -14,8 +14,16 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If stdout can't be written.
 pub fn print(result: impl Display) -> Result<(), Error> {
+    print_part(format_args!("{result}\n"))
+}
+
+/// Prints a part of a result on stdout, which is seen at once.
+///
+/// # Errors
+/// If stdout can't be written.
+pub fn print_part(part: impl Display) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{result}").and_then(|()| stdout.flush()).map_err(|source| Error::Io {
+    write!(stdout, "{part}").and_then(|()| stdout.flush()).map_err(|source| Error::Io {
         path: "stdout".into(),
         action: "write",
         source,
