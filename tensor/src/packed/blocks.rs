@@ -16,6 +16,7 @@ use super::floats::{f16_at, rounded};
 use super::format::Block;
 use crate::Float;
 use half::f16;
+use std::array::from_fn;
 
 pub(super) struct Q8_0;
 pub(super) struct Q4_0;
@@ -28,11 +29,9 @@ impl Block for Q8_0 {
     const BYTES: usize = 34;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        let d = f16_at(block);
-        for (out, &q) in out[..32].iter_mut().zip(&block[2..34]) {
-            *out = d * f32::from(q as i8);
-        }
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        let (d, q) = (f16_at(block), bytes(&block[2 + 16 * at..]));
+        from_fn(|j| d * f32::from(q[j] as i8))
     }
 }
 
@@ -41,12 +40,9 @@ impl Block for Q4_0 {
     const BYTES: usize = 18;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        let d = f16_at(block);
-        let q = nibbles(&block[2..18]);
-        for (out, q) in out[..32].iter_mut().zip(q) {
-            *out = d * (f32::from(q) - 8.0);
-        }
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        let (d, q) = (f16_at(block), bytes(&block[2..]));
+        from_fn(|j| d * (f32::from(q[j] >> (4 * at) & 15) - 8.0))
     }
 }
 
@@ -55,12 +51,9 @@ impl Block for Q4_1 {
     const BYTES: usize = 20;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        let (d, m) = (f16_at(block), f16_at(&block[2..]));
-        let q = nibbles(&block[4..20]);
-        for (out, q) in out[..32].iter_mut().zip(q) {
-            *out = d * f32::from(q) + m;
-        }
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        let (d, m, q) = (f16_at(block), f16_at(&block[2..]), bytes(&block[4..]));
+        from_fn(|j| d * f32::from(q[j] >> (4 * at) & 15) + m)
     }
 }
 
@@ -69,12 +62,9 @@ impl Block for Q5_0 {
     const BYTES: usize = 22;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        let d = f16_at(block);
-        let q = with_fifth_bits(&block[2..6], nibbles(&block[6..22]));
-        for (out, q) in out[..32].iter_mut().zip(q) {
-            *out = d * (f32::from(q) - 16.0);
-        }
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        let (d, q) = (f16_at(block), with_fifth_bits(&block[2..], &block[6..], at));
+        from_fn(|j| d * (q[j] - 16.0))
     }
 }
 
@@ -83,33 +73,25 @@ impl Block for Q5_1 {
     const BYTES: usize = 24;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
         let (d, m) = (f16_at(block), f16_at(&block[2..]));
-        let q = with_fifth_bits(&block[4..8], nibbles(&block[8..24]));
-        for (out, q) in out[..32].iter_mut().zip(q) {
-            *out = d * f32::from(q) + m;
-        }
+        let q = with_fifth_bits(&block[4..], &block[8..], at);
+        from_fn(|j| d * q[j] + m)
     }
 }
 
-/// The 32 nibbles of 16 bytes: all lower halves, then all upper ones.
+/// The 16 bytes that `from` starts with: read before anything is written, so that the compiler
+/// need not mind whether one overlaps the other.
 #[inline(always)]
-fn nibbles(bytes: &[u8]) -> [u8; 32] {
-    let mut q = [0; 32];
-    for (j, &byte) in bytes[..16].iter().enumerate() {
-        q[j] = byte & 15;
-        q[j + 16] = byte >> 4;
-    }
-    q
+pub(super) fn bytes(from: &[u8]) -> [u8; 16] {
+    *from.first_chunk().expect("16 bytes of a block")
 }
 
 #[inline(always)]
-fn with_fifth_bits(bits: &[u8], mut q: [u8; 32]) -> [u8; 32] {
-    let bits = u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]);
-    for (i, q) in q.iter_mut().enumerate() {
-        *q |= ((bits >> i & 1) as u8) << 4;
-    }
-    q
+fn with_fifth_bits(fifth: &[u8], nibbles: &[u8], at: usize) -> [f32; 16] {
+    let fifth = u32::from_le_bytes([fifth[0], fifth[1], fifth[2], fifth[3]]) >> (16 * at);
+    let q = bytes(nibbles);
+    from_fn(|j| (u32::from(q[j] >> (4 * at) & 15) | (fifth >> j & 1) << 4) as f32)
 }
 
 /// `d` is the largest magnitude over 127; a number is divided by the unrounded `d`, though the

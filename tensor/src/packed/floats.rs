@@ -5,13 +5,15 @@
 //! | F16 (IEEE 754 half) | 1 bit | 5 bits, bias 15 | 10 bits |
 //! | BF16 | 1 bit | 8 bits, bias 127, as `f32` | 7 bits |
 
-use crate::{Float, simd};
+use super::format::Block;
+use crate::Float;
 use half::{bf16, f16};
+use std::array::from_fn;
 
 /// The `f32` of a half, exactly. The bits of a half, moved to where an `f32` has them, are the
 /// number over 2¹¹², subnormal numbers included; only infinity and NaN need their exponent set.
 #[inline(always)]
-pub(super) fn of_f16(bits: u16) -> f32 {
+fn of_f16(bits: u16) -> f32 {
     let magnitude = u32::from(bits & 0x7fff) << 13;
     let scaled = (f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23)).to_bits();
     let special = magnitude | 0x7f80_0000;
@@ -27,24 +29,38 @@ pub(super) fn f16_at(bytes: &[u8]) -> f32 {
 
 /// The `f32` of a bfloat16, exactly.
 #[inline(always)]
-pub(super) fn of_bf16(bits: u16) -> f32 {
+fn of_bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-simd! {
-    pub(super) fn unpack_f16(bytes: &[u8], out: &mut [Float]) {
-        for (out, &x) in out.iter_mut().zip(bytes.as_chunks().0) {
-            *out = of_f16(u16::from_le_bytes(x)) as Float;
-        }
+pub(super) struct F16;
+pub(super) struct BF16;
+
+impl Block for F16 {
+    const NUMBERS: usize = 16;
+    const BYTES: usize = 32;
+
+    #[inline(always)]
+    fn sixteen(block: &[u8], _at: usize) -> [f32; 16] {
+        let halves = pairs(block);
+        from_fn(|j| of_f16(u16::from_le_bytes(halves[j])))
     }
 }
 
-simd! {
-    pub(super) fn unpack_bf16(bytes: &[u8], out: &mut [Float]) {
-        for (out, &x) in out.iter_mut().zip(bytes.as_chunks().0) {
-            *out = of_bf16(u16::from_le_bytes(x)) as Float;
-        }
+impl Block for BF16 {
+    const NUMBERS: usize = 16;
+    const BYTES: usize = 32;
+
+    #[inline(always)]
+    fn sixteen(block: &[u8], _at: usize) -> [f32; 16] {
+        let halves = pairs(block);
+        from_fn(|j| of_bf16(u16::from_le_bytes(halves[j])))
     }
+}
+
+#[inline(always)]
+fn pairs(block: &[u8]) -> [[u8; 2]; 16] {
+    *block.as_chunks().0.first_chunk().expect("32 bytes of a block")
 }
 
 /// The nearest `f32`.

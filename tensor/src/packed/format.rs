@@ -30,23 +30,25 @@ pub enum Format {
     Q6_K,
 }
 
-/// One block of a format: its sizes, and how its bytes become numbers.
+/// What kernels read at a time: its sizes, and how its bytes become numbers. For a quantized format
+/// one block; of the others 16 numbers.
 pub(super) trait Block {
     /// How many numbers it holds, a multiple of 16.
     const NUMBERS: usize;
     /// In how many bytes.
     const BYTES: usize;
 
-    /// Writes the numbers of a block of `BYTES` bytes; computed as `f32` in every build, so that
-    /// they are the numbers that any other reader of the file gets.
-    fn unpack(block: &[u8], out: &mut [f32]);
+    /// The numbers from `16 at`; computed as `f32` in every build, so that they are the numbers that
+    /// any other reader of the file gets. An array by value, as one register of a kernel holds it.
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16];
 }
 
-/// Runs `$body` with `$block` as the [`Block`] of a quantized format, or `$float` for the others.
+/// Runs `$body` with `$block` as the [`Block`] of a format.
 macro_rules! by_block {
-    ($format:expr, $block:ident => $body:expr, $float:ident => $other:expr) => {
+    ($format:expr, $block:ident => $body:expr) => {
         match $format {
-            $float @ ($crate::packed::Format::F16 | $crate::packed::Format::BF16) => $other,
+            $crate::packed::Format::F16 => by_block!(@ $block, floats::F16, $body),
+            $crate::packed::Format::BF16 => by_block!(@ $block, floats::BF16, $body),
             $crate::packed::Format::Q8_0 => by_block!(@ $block, blocks::Q8_0, $body),
             $crate::packed::Format::Q4_0 => by_block!(@ $block, blocks::Q4_0, $body),
             $crate::packed::Format::Q4_1 => by_block!(@ $block, blocks::Q4_1, $body),
@@ -81,12 +83,18 @@ impl Format {
 
     /// How many numbers a block holds.
     pub fn block_len(self) -> usize {
-        by_block!(self, B => B::NUMBERS, _float => 1)
+        match self {
+            Format::F16 | Format::BF16 => 1,
+            _ => by_block!(self, B => B::NUMBERS),
+        }
     }
 
     /// How many bytes a block takes.
     pub fn block_bytes(self) -> usize {
-        by_block!(self, B => B::BYTES, _float => 2)
+        match self {
+            Format::F16 | Format::BF16 => 2,
+            _ => by_block!(self, B => B::BYTES),
+        }
     }
 
     /// How many bytes `len` numbers take; `None` if they are no whole number of blocks, or more
@@ -103,10 +111,7 @@ impl Format {
     pub fn unpack(self, bytes: &[u8], out: &mut [Float]) {
         let fits = self.bytes_of(out.len()) == Some(bytes.len());
         assert!(fits, "{} bytes of {self:?} are not {} numbers", bytes.len(), out.len());
-        by_block!(self, B => unpack_blocks::<B>(bytes, out), float => match float {
-            Format::F16 => floats::unpack_f16(bytes, out),
-            _ => floats::unpack_bf16(bytes, out),
-        });
+        by_block!(self, B => unpack_all::<B>(bytes, out));
     }
 
     /// Whether [`Format::pack`] knows it.
@@ -136,17 +141,27 @@ impl Format {
 }
 
 simd! {
-    /// All blocks of `bytes`, one after the other.
-    fn unpack_blocks<B: Block>(bytes: &[u8], out: &mut [Float]) {
-        let mut numbers = [0.0; LARGEST_BLOCK];
-        for (block, out) in bytes.chunks_exact(B::BYTES).zip(out.chunks_exact_mut(B::NUMBERS)) {
-            B::unpack(block, &mut numbers[..B::NUMBERS]);
-            for (out, x) in out.iter_mut().zip(numbers) {
-                *out = x as Float;
+    fn unpack_all<B: Block>(bytes: &[u8], out: &mut [Float]) {
+        let blocks = bytes.chunks_exact(B::BYTES);
+        let rest = blocks.remainder();
+        let mut out = out.chunks_exact_mut(B::NUMBERS);
+        for (block, out) in blocks.zip(&mut out) {
+            for (at, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                *out = B::sixteen(block, at).map(|x| x as Float);
             }
         }
+        let out = out.into_remainder();
+        out.iter_mut().zip(last::<B>(rest)).for_each(|(out, x)| *out = x as Float);
     }
 }
 
-/// The most numbers that a block holds.
-pub(super) const LARGEST_BLOCK: usize = 256;
+/// The numbers of the last bytes of an F16 or BF16, too few for 16; zeros behind them.
+#[inline(always)]
+pub(super) fn last<B: Block>(rest: &[u8]) -> [f32; 16] {
+    if rest.is_empty() {
+        return [0.0; 16];
+    }
+    let mut block = [0; 32];
+    block[..rest.len()].copy_from_slice(rest);
+    B::sixteen(&block, 0)
+}

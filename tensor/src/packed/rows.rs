@@ -1,10 +1,11 @@
 //! A matrix whose rows lie packed, each a whole number of blocks.
 
-use super::format::{Block, LARGEST_BLOCK, by_block};
+use super::format::{Block, by_block, last};
 use super::{Format, Packed, blocks, floats, super_blocks};
 use crate::storage::Storage;
 use crate::vmath::{LANES, tree};
 use crate::{Float, Tensor, par, simd};
+use std::array::from_fn;
 
 /// `count` rows of `width` numbers, `stride` bytes apart.
 #[derive(Clone, Copy)]
@@ -69,10 +70,7 @@ impl<'a> Rows<'a> {
         par::for_rows_reading(y, 1, self.width, |first, y| {
             for (row, y) in y.iter_mut().enumerate() {
                 let bytes = self.bytes(first + row);
-                *y = by_block!(self.format, B => dot::<B>(x, bytes), float => match float {
-                    Format::F16 => dot_f16(x, bytes),
-                    _ => dot_bf16(x, bytes),
-                });
+                *y = by_block!(self.format, B => dot::<B>(x, bytes));
             }
         });
     }
@@ -80,46 +78,21 @@ impl<'a> Rows<'a> {
 
 simd! {
     fn dot<B: Block>(x: &[Float], row: &[u8]) -> Float {
+        let (blocks, parts) = (row.chunks_exact(B::BYTES), x.chunks_exact(B::NUMBERS));
+        let (row_rest, x_rest) = (blocks.remainder(), parts.remainder());
         let mut lanes = [0.0; LANES];
-        let mut numbers = [0.0f32; LARGEST_BLOCK];
-        for (block, x) in row.chunks_exact(B::BYTES).zip(x.chunks_exact(B::NUMBERS)) {
-            B::unpack(block, &mut numbers[..B::NUMBERS]);
-            let numbers = numbers[..B::NUMBERS].as_chunks::<LANES>().0;
-            for (x, numbers) in x.as_chunks::<LANES>().0.iter().zip(numbers) {
-                for lane in 0..LANES {
-                    lanes[lane] += x[lane] * numbers[lane] as Float;
-                }
+        for (block, x) in blocks.zip(parts) {
+            for (at, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
+                let numbers = B::sixteen(block, at);
+                lanes = from_fn(|lane| lanes[lane] + x[lane] * numbers[lane] as Float);
+            }
+        }
+        if !x_rest.is_empty() {
+            let numbers = last::<B>(row_rest);
+            for (lane, x) in x_rest.iter().enumerate() {
+                lanes[lane] += x * numbers[lane] as Float;
             }
         }
         tree(lanes, |a, b| a + b)
     }
-}
-
-simd! {
-    fn dot_f16(x: &[Float], row: &[u8]) -> Float {
-        dot_two_bytes(x, row, floats::of_f16)
-    }
-}
-
-simd! {
-    fn dot_bf16(x: &[Float], row: &[u8]) -> Float {
-        dot_two_bytes(x, row, floats::of_bf16)
-    }
-}
-
-#[inline(always)]
-fn dot_two_bytes(x: &[Float], row: &[u8], number: impl Fn(u16) -> f32) -> Float {
-    let number = |bytes: &[u8; 2]| number(u16::from_le_bytes(*bytes)) as Float;
-    let (x, x_rest) = x.as_chunks::<LANES>();
-    let (row, row_rest) = row.as_chunks::<2>().0.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for (x, row) in x.iter().zip(row) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * number(&row[lane]);
-        }
-    }
-    for (lane, (x, bytes)) in x_rest.iter().zip(row_rest).enumerate() {
-        lanes[lane] += x * number(bytes);
-    }
-    tree(lanes, |a, b| a + b)
 }

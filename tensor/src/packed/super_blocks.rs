@@ -16,8 +16,10 @@
 //! 0–31, of 32–63, and their upper halves; run `r`'s upper 2 bits are bits `2r`, `2r + 1` of the
 //! half's 32 bytes. The signed scales are of 16 numbers each. Source as of [`super::blocks`].
 
+use super::blocks::bytes;
 use super::floats::f16_at;
 use super::format::Block;
+use std::array::from_fn;
 
 #[allow(non_camel_case_types)]
 pub(super) struct Q4_K;
@@ -31,8 +33,8 @@ impl Block for Q4_K {
     const BYTES: usize = 144;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        groups_of_32(block, &[0; 32], &block[16..144], out);
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        group_of_32(block, &[0; 32], &block[16..144], at)
     }
 }
 
@@ -41,25 +43,21 @@ impl Block for Q5_K {
     const BYTES: usize = 176;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        groups_of_32(block, &block[16..48], &block[48..176], out);
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        group_of_32(block, &block[16..48], &block[48..176], at)
     }
 }
 
-/// `block` starts with `d`, `dmin` and the scales.
+/// Half `at % 2` of group `at / 2`; `block` starts with `d`, `dmin` and the scales.
 #[inline(always)]
-fn groups_of_32(block: &[u8], fifth: &[u8], nibbles: &[u8], out: &mut [f32]) {
+fn group_of_32(block: &[u8], fifth: &[u8], nibbles: &[u8], at: usize) -> [f32; 16] {
     let (d, dmin) = (f16_at(block), f16_at(&block[2..]));
-    let (fifth, scales) = (&fifth[..32], &block[4..16]);
-    for group in 0..8 {
-        let (scale, min) = scale_and_min(scales, group);
-        let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
-        let (bytes, shift) = (&nibbles[group / 2 * 32..][..32], group % 2 * 4);
-        for (l, out) in out[group * 32..][..32].iter_mut().enumerate() {
-            let q = bytes[l] >> shift & 15 | (fifth[l] >> group & 1) << 4;
-            *out = scale * f32::from(q) - min;
-        }
-    }
+    let (group, side) = (at / 2, at % 2 * 16);
+    let (scale, min) = scale_and_min(&block[4..16], group);
+    let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
+    let (q, fifth) = (bytes(&nibbles[group / 2 * 32 + side..]), bytes(&fifth[side..]));
+    let shift = group % 2 * 4;
+    from_fn(|l| scale * f32::from(q[l] >> shift & 15 | (fifth[l] >> group & 1) << 4) - min)
 }
 
 #[inline(always)]
@@ -76,22 +74,16 @@ impl Block for Q6_K {
     const BYTES: usize = 210;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut [f32]) {
-        let d = f16_at(&block[208..]);
-        for half in 0..2 {
-            let nibbles = &block[half * 64..][..64];
-            let upper = &block[128 + half * 32..][..32];
-            let scales = &block[192 + half * 8..][..8];
-            for run in 0..4 {
-                let (bytes, shift) = (&nibbles[run % 2 * 32..][..32], run / 2 * 4);
-                let out = &mut out[half * 128 + run * 32..][..32];
-                for (l, out) in out.iter_mut().enumerate() {
-                    let q = bytes[l] >> shift & 15 | (upper[l] >> (2 * run) & 3) << 4;
-                    let scale = d * f32::from(scales[run * 2 + l / 16] as i8);
-                    *out = scale * (f32::from(q) - 32.0);
-                }
-            }
-        }
+    fn sixteen(block: &[u8], at: usize) -> [f32; 16] {
+        let (half, run, side) = (at / 8, at % 8 / 2, at % 2);
+        let q = bytes(&block[half * 64 + run % 2 * 32 + side * 16..]);
+        let upper = bytes(&block[128 + half * 32 + side * 16..]);
+        let scale = f16_at(&block[208..]) * f32::from(block[192 + at] as i8);
+        let shift = run / 2 * 4;
+        from_fn(|l| {
+            let q = q[l] >> shift & 15 | (upper[l] >> (2 * run) & 3) << 4;
+            scale * (f32::from(q) - 32.0)
+        })
     }
 }
 

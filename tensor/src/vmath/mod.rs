@@ -15,6 +15,7 @@ pub use erf::erf;
 pub use exp::{exp, sigmoid, tanh};
 pub use ln::ln;
 pub(crate) use sums::tree;
+
 pub use sums::{
     LANES, dot, larger_or_nan, max, max_or_nan, min_or_nan, smaller_or_nan, sum, sum_of, sum_of_two,
 };
