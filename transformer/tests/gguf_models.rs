@@ -142,3 +142,21 @@ fn what_gguf_has_no_form_for_is_named() {
     );
     assert!(refused("bert_masked").starts_with("GGUF files of \"bert\" are not known"));
 }
+
+/// Where `ATTENDANT_WRITE_GGUF` names a folder, the models are written there for `check_gguf.py`,
+/// each with its logits.
+#[test]
+fn files_for_other_readers_are_written_where_they_are_asked_for() {
+    let Some(folder) = std::env::var_os("ATTENDANT_WRITE_GGUF").map(PathBuf::from) else {
+        eprintln!("skipped: ATTENDANT_WRITE_GGUF names no folder");
+        return;
+    };
+    for name in MODELS {
+        let (model, folder) = (fixture(name), folder.join(name));
+        std::fs::create_dir_all(&folder).unwrap();
+        model.save_gguf(&folder.join("model.gguf"), &GgufOptions::default()).unwrap();
+        let logits = logits(&model);
+        let named = [("logits".to_string(), &logits)];
+        tensor::file::write(&folder.join("logits.safetensors"), named, Default::default()).unwrap();
+    }
+}

@@ -28,7 +28,9 @@ fn tokenizer() -> Option<Tokenizer> {
 #[test]
 fn texts_of_all_kinds_have_llama_cpps_ids() {
     let Some(tokenizer) = tokenizer() else { return };
-    for case in golden()["texts"].as_array().unwrap() {
+    let golden = golden();
+    let texts = ["texts", "passages", "chats"].map(|name| golden[name].as_array().unwrap());
+    for case in texts.into_iter().flatten() {
         let text = case["text"].as_str().unwrap();
         let expected: Vec<u64> =
             case["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
