@@ -202,8 +202,13 @@ fn generation_config_is_read_as_transformers_reads_it() {
         Generation::from_pretrained(folder.path())
     };
     let sampled = read("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 0, \"top_p\": 0.9}");
-    let expected =
-        Generation { do_sample: true, temperature: 0.6, top_p: Some(0.9), ..Generation::default() };
+    let expected = Generation {
+        do_sample: true,
+        temperature: 0.6,
+        top_k: Some(0),
+        top_p: Some(0.9),
+        ..Generation::default()
+    };
     assert_eq!(sampled.unwrap(), expected);
     let greedy = read("{\"temperature\": 0.6, \"max_new_tokens\": 7}").unwrap();
     assert_eq!(greedy, Generation { max_new_tokens: Some(7), ..Generation::default() });

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Divides the scores before drawing; 0 is greedy
     #[arg(long)]
     temperature: Option<Float>,
-    /// Draw among the K most probable tokens
+    /// Draw among the K most probable tokens, 0: among all [default: 50]
     #[arg(long)]
     top_k: Option<usize>,
     /// Draw among the fewest tokens whose probabilities sum to P

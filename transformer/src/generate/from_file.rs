@@ -160,7 +160,7 @@ impl GenerationConfig {
         }
         if settings.do_sample {
             settings.temperature = self.temperature.unwrap_or(1.0);
-            settings.top_k = self.top_k.filter(|&k| k > 0);
+            settings.top_k = self.top_k;
             settings.top_p = self.top_p;
             settings.min_p = self.min_p;
             settings.typical_p = self.typical_p;
@@ -199,6 +199,7 @@ mod tests {
         let expected = Generation {
             do_sample: true,
             temperature: 0.5,
+            top_k: Some(0),
             top_p: Some(0.75),
             min_p: Some(0.25),
             typical_p: Some(0.5),

@@ -29,11 +29,15 @@ impl Sampler {
     }
 }
 
+/// Transformers' number of most probable tokens, where none is told.
+const DEFAULT_TOP_K: usize = 50;
+
 /// The tokens that sampling draws from, with their probabilities, the most probable first.
 pub fn candidates(scores: &[Float], settings: &Generation) -> Vec<(u32, f64)> {
     let mut candidates = probabilities(scores, f64::from(settings.temperature));
-    if let Some(k) = settings.top_k {
-        candidates = top_k(candidates, k);
+    match settings.top_k.unwrap_or(DEFAULT_TOP_K) {
+        0 => {}
+        k => candidates = top_k(candidates, k),
     }
     if let Some(p) = settings.top_p.filter(|&p| p < 1.0) {
         candidates = top_p(candidates, f64::from(p));

@@ -15,7 +15,8 @@ pub struct Generation {
     pub do_sample: bool,
     /// Scores are divided by it before they become probabilities; 0 is greedy.
     pub temperature: Float,
-    /// Draw among this many most probable tokens.
+    /// Draw among this many most probable tokens; 0 is all, and 50 where it is absent, as Transformers
+    /// has it.
     pub top_k: Option<usize>,
     /// Draw among the fewest tokens whose probabilities sum to at least this.
     pub top_p: Option<Float>,
@@ -121,9 +122,6 @@ impl Generation {
         }
         if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
             return wrong("temperature must be 0 (greedy) or a positive number");
-        }
-        if self.top_k == Some(0) {
-            return wrong("top_k is 0; it must be at least 1, or absent");
         }
         for (name, value) in [("top_p", self.top_p), ("typical_p", self.typical_p)] {
             if value.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
