@@ -1,7 +1,6 @@
 //! Every architecture, layout and option against Transformers, on the fixtures that
 //! `fixtures/make_models.py` makes. With `ATTENDANT_WRITE_PARITY=1` the largest differences are
-//! written to `docs/parity.md`; with `ATTENDANT_SAVE_MODELS=DIR` the models are saved there, for
-//! `fixtures/check_saved.py`.
+//! written to `docs/parity.md`.
 
 #[path = "golden/fixture.rs"]
 mod fixture;
@@ -251,14 +250,9 @@ fn settings(case: &GeneratedCase, max_new_tokens: usize) -> Generation {
 fn what_is_saved_is_loaded_again_and_says_the_same() {
     for folder in folders(&root()) {
         let fixture = Fixture::open(&folder);
-        let temporary = tempfile::tempdir().unwrap();
-        let saved = match std::env::var_os("ATTENDANT_SAVE_MODELS") {
-            Some(root) => PathBuf::from(root).join(&fixture.name),
-            None => temporary.path().to_path_buf(),
-        };
-        std::fs::create_dir_all(&saved).unwrap();
-        fixture.model.save(&saved).unwrap();
-        let again = Model::from_pretrained(&saved).unwrap();
+        let saved = tempfile::tempdir().unwrap();
+        fixture.model.save(saved.path()).unwrap();
+        let again = Model::from_pretrained(saved.path()).unwrap();
         let said = |model: &Model| {
             let outputs = model.outputs(&fixture.input("")).unwrap();
             let loss = fixture.loss(&outputs).item();
