@@ -270,6 +270,11 @@ fn contradictory_settings_say_what_to_write() {
     );
     assert_eq!(generate(&["--top-k", "5"]), "error: --top-k needs sampling; add --do-sample");
     assert_eq!(generate(&["--top-p", "0.9"]), "error: --top-p needs sampling; add --do-sample");
+    assert_eq!(generate(&["--min-p", "0.1"]), "error: --min-p needs sampling; add --do-sample");
+    assert_eq!(
+        generate(&["--repetition-penalty", "0"]),
+        "error: repetition_penalty must be a positive number; 1 is none"
+    );
     assert_eq!(
         generate(&["--max-length", "9", "--max-new-tokens", "5"]),
         "error: the argument '--max-length <MAX_LENGTH>' cannot be used with \

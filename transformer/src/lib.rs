@@ -15,12 +15,14 @@
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`sentence_embedding`] | a vector for a whole text |
 //! | [`pretrained`] | models as files hold them, in and out |
+//! | [`ChatTemplate`] | a conversation as the text that a model goes on from |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
 
 mod activation;
 pub mod attention;
 pub mod block;
 pub mod cache;
+mod chat;
 mod error;
 mod feed_forward;
 pub mod generate;
@@ -43,6 +45,7 @@ pub use activation::Activation;
 pub use attention::{MultiHeadAttention, scaled_dot_product_attention};
 pub use block::{Block, DecoderBlock, NormPlacement};
 pub use cache::Cache;
+pub use chat::{ChatTemplate, Message};
 pub use error::Error;
 pub use feed_forward::FeedForward;
 pub use generate::{
