@@ -57,7 +57,8 @@ pub(super) fn format(now: u64, format: &str) -> String {
 
 /// Year, month and day of a day counted from 1 January 1970.
 fn date(mut day: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let divides = |n: u64, year: u64| year.is_multiple_of(n);
+    let is_leap = |year| divides(4, year) && (!divides(100, year) || divides(400, year));
     // 400 years always have as many days.
     let mut year = 1970 + day / 146_097 * 400;
     day %= 146_097;
