@@ -94,7 +94,12 @@ impl Copy {
     fn of(fixture: &str) -> Copy {
         let source =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(fixture);
-        let folder = tempfile::tempdir().unwrap();
+        // Thousands of small files are written: in memory, where there is such a place.
+        let memory = Path::new("/dev/shm");
+        let folder = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
         for file in fs::read_dir(&source).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();

@@ -47,9 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 /// If it takes more memory than the file's size and 64 MiB.
 pub fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-        let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
-        let folder = base.join(format!("attendant-fuzz-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("attendant-fuzz-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the file");
         folder
     });

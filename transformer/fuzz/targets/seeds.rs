@@ -1,14 +1,21 @@
-//! Writes what the fuzz targets begin with: `seeds FOLDER`.
+#![no_main]
+//! Writes what the fuzz targets begin with into the folder that ATTENDANT_SEEDS names: a program of
+//! its own, for what is built with their flags needs libFuzzer's `main`.
 
 use attendant_fuzz::fixture;
+use libfuzzer_sys::fuzz_target;
 use std::fs;
 use std::path::Path;
 use tensor::Tensor;
 use tensor::gguf::{Array, Part, Value, write};
 use tensor::packed::Format;
 
-fn main() {
-    let folder = std::env::args().nth(1).expect("usage: seeds FOLDER");
+fuzz_target!(init: seeds(), |bytes: &[u8]| {
+    std::hint::black_box(bytes);
+});
+
+fn seeds() {
+    let folder = std::env::var_os("ATTENDANT_SEEDS").expect("ATTENDANT_SEEDS names a folder");
     let folder = Path::new(&folder);
     for target in ["safetensors", "gguf", "config", "tokenizer"] {
         fs::create_dir_all(folder.join(target)).expect("a folder");
