@@ -1,6 +1,7 @@
 //! Models written as GGUF files and read back: the same model, whatever its options.
 
 use std::path::{Path, PathBuf};
+use tensor::gguf::{Part, Value};
 use tensor::packed::Format;
 use tensor::{Float, Tensor};
 use transformer::pretrained::GgufOptions;
@@ -141,6 +142,53 @@ fn what_gguf_has_no_form_for_is_named() {
         "scale_attn_by_inverse_layer_idx is true, which GGUF has no key for"
     );
     assert!(refused("bert_masked").starts_with("GGUF files of \"bert\" are not known"));
+}
+
+/// The error of a file of `llama_grouped` with a key or a tensor changed.
+fn broken(key: Option<(&str, Value)>, tensor: Option<(&str, Option<Tensor>)>) -> String {
+    let (_folder, path, _) = through(&fixture("llama_grouped"), &GgufOptions::default());
+    let mut contents = tensor::gguf::read(&path).unwrap();
+    contents.metadata.extend(key.map(|(key, value)| (key.to_string(), value)));
+    if let Some((name, tensor)) = tensor {
+        contents.tensors.remove(name);
+        contents.tensors.extend(tensor.map(|tensor| (name.to_string(), tensor)));
+    }
+    let part = |(name, tensor)| Part { name, tensor, format: None };
+    let parts: Vec<Part> = contents.tensors.into_iter().map(part).collect();
+    let metadata: Vec<(String, Value)> = contents.metadata.into_iter().collect();
+    let path = path.with_file_name("broken.gguf");
+    tensor::gguf::write(&path, &metadata, &parts).unwrap();
+    let text = Model::from_pretrained(&path).map(|_| ()).unwrap_err().to_string();
+    text.split_once("broken.gguf: ").expect("the file is named").1.to_string()
+}
+
+#[test]
+fn a_file_that_disagrees_with_itself_is_an_error() {
+    let lies = |key: &str, count: u64| broken(Some((key, Value::U64(count))), None);
+    for count in [0, 3, u64::MAX / 2, u64::MAX] {
+        lies("llama.attention.head_count", count);
+        lies("llama.attention.head_count_kv", count);
+        lies("llama.attention.key_length", count);
+        lies("llama.block_count", count);
+        lies("llama.embedding_length", count);
+        lies("llama.feed_forward_length", count);
+    }
+    assert_eq!(
+        broken(None, Some(("blk.1.attn_q.weight", None))),
+        "the weights do not fit config.json: 1 tensors missing, the first is \
+         model.layers.1.self_attn.q_proj.weight"
+    );
+    let small = Some(Tensor::ones(&[4]));
+    assert_eq!(
+        broken(None, Some(("blk.0.attn_q.weight", small.clone()))),
+        "tensor \"blk.0.attn_q.weight\" [4] can't be shared out to [4, 2] heads"
+    );
+    assert_eq!(broken(None, Some(("token_embd.weight", small))), "no matrix token_embd.weight");
+    let text = Value::String("x".into());
+    assert_eq!(
+        broken(Some(("llama.block_count", text)), None),
+        "llama.block_count is String(\"x\"), no number that it can be"
+    );
 }
 
 /// Where `ATTENDANT_WRITE_GGUF` names a folder, the models are written there for `check_gguf.py`,
