@@ -88,14 +88,20 @@ impl Checkpoint {
         }
     }
 
-    /// Whether it has a tensor of each name, and they are not the same numbers.
+    /// Whether it has a matrix of each name, and they are not the same numbers. Packed ones are
+    /// looked at row by row.
     pub fn differ(&self, name: &str, other: &str) -> bool {
         let pair = (self.tensors.get(name), self.tensors.get(other));
         let (Some(a), Some(b)) = pair else { return false };
-        match a.shape() == b.shape() && a.rank() == 2 {
-            true => !rows_are_equal(a, b),
-            false => a.shape() != b.shape(),
+        if a.shape() != b.shape() || a.rank() != 2 {
+            return a.shape() != b.shape();
         }
+        let [mut row_a, mut row_b] = [(); 2].map(|()| vec![0.0; a.size(1)]);
+        (0..a.size(0)).any(|row| {
+            a.read_row(row, &mut row_a);
+            b.read_row(row, &mut row_b);
+            row_a != row_b
+        })
     }
 
     /// Writes into the configuration that the output layer is not the transposed `table`, if both are
@@ -146,4 +152,37 @@ fn rows_are_equal(a: &Tensor, b: &Tensor) -> bool {
 /// Whether a name is `end`, or `end` behind a prefix.
 fn is_or_ends(name: &str, end: &str) -> bool {
     name.strip_suffix(end).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+    use tensor::packed::Format;
+
+    fn checkpoint(tensors: &[(&str, Tensor)]) -> Checkpoint {
+        Checkpoint {
+            config: Config { path: "config.json".into(), values: Map::new() },
+            weights: "model.safetensors".into(),
+            tensors: tensors.iter().map(|(name, x)| (name.to_string(), x.clone())).collect(),
+            unsupported: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_output_layer_that_differs_from_the_table_is_not_tied() {
+        let table = Tensor::new([1.0, 2.0, 3.0, 4.0], &[2, 2]);
+        let other = Tensor::new([1.0, 2.0, 3.0, 5.0], &[2, 2]);
+        for (output, tied) in [(&table, None), (&other, Some(&json!(false)))] {
+            for output in [output.clone(), output.pack(Format::BF16)] {
+                let tensors = [("model.table", table.clone()), ("output", output)];
+                let mut checkpoint = checkpoint(&tensors);
+                checkpoint.untie("table", "output");
+                assert_eq!(checkpoint.config.get("tie_word_embeddings"), tied);
+            }
+        }
+        let mut alone = checkpoint(&[("table", table)]);
+        alone.untie("table", "output");
+        assert!(alone.config.values.is_empty());
+    }
 }
