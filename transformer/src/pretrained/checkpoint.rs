@@ -88,20 +88,14 @@ impl Checkpoint {
         }
     }
 
-    /// Whether it has a matrix of each name, and they are not the same numbers. Packed ones are
-    /// looked at row by row.
+    /// Whether it has a matrix of each name, and they are not the same numbers.
     pub fn differ(&self, name: &str, other: &str) -> bool {
         let pair = (self.tensors.get(name), self.tensors.get(other));
         let (Some(a), Some(b)) = pair else { return false };
-        if a.shape() != b.shape() || a.rank() != 2 {
-            return a.shape() != b.shape();
+        match a.shape() == b.shape() && a.rank() == 2 {
+            true => !rows_are_equal(a, b),
+            false => a.shape() != b.shape(),
         }
-        let [mut row_a, mut row_b] = [(); 2].map(|()| vec![0.0; a.size(1)]);
-        (0..a.size(0)).any(|row| {
-            a.read_row(row, &mut row_a);
-            b.read_row(row, &mut row_b);
-            row_a != row_b
-        })
     }
 
     /// Writes into the configuration that the output layer is not the transposed `table`, if both are
