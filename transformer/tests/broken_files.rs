@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tensor::{Float, Tensor, Tokens};
-use transformer::{Autoregressive, Generation, Input, Model, Padded};
+use transformer::pretrained::GgufOptions;
+use transformer::{Autoregressive, Generation, Input, Model, Padded, Tokenizer};
 
 /// What a broken file may cost beyond its own size, in bytes.
 const ALLOWED: usize = 64 << 20;
@@ -62,8 +63,10 @@ type Outcome = Result<Vec<Float>, String>;
 /// Loads and runs a model. A panic, or too much memory, fails the test.
 #[track_caller]
 fn attempt(folder: &Path, what: &str) -> Outcome {
-    let files = fs::read_dir(folder).unwrap();
-    let size: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    let size: u64 = match fs::read_dir(folder) {
+        Ok(files) => files.map(|file| file.unwrap().metadata().unwrap().len()).sum(),
+        Err(_) => fs::metadata(folder).unwrap().len(),
+    };
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let outcome = catch_unwind(AssertUnwindSafe(|| numbers(folder)));
@@ -153,7 +156,7 @@ fn check_text(error: &str, what: &str) {
 }
 
 /// One of each architecture.
-const FIXTURES: [&str; 7] = [
+const FIXTURES: [&str; 8] = [
     "gpt2_plain",
     "gpt2_classify",
     "llama_sharded",
@@ -161,6 +164,7 @@ const FIXTURES: [&str; 7] = [
     "bert_masked",
     "roberta_classify",
     "distilbert_bare",
+    "t5_flan",
 ];
 
 fn weights(copy: &Copy) -> &'static str {
@@ -362,6 +366,74 @@ fn weights_that_are_not_numbers_are_named_when_they_are_used() {
                  NaN or infinity"
             );
             assert_eq!(error, expected);
+        }
+    }
+}
+
+/// A fixture as a GGUF file: its bytes, and where the places of its tensors begin.
+fn gguf(fixture: &str) -> (Copy, PathBuf, Vec<u8>, usize) {
+    let copy = Copy::of(fixture);
+    let path = copy.path("model.gguf");
+    let model = Model::from_pretrained(copy.folder.path()).unwrap();
+    model.save_gguf(&path, &GgufOptions::default()).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    // The first tensor's name, which follows its length.
+    let first = bytes.windows(17).position(|text| text == b"token_embd.weight").unwrap() - 8;
+    (copy, path, bytes, first)
+}
+
+/// What a file with other bytes makes.
+#[track_caller]
+fn with_bytes(path: &Path, bytes: &[u8], what: &str) -> Outcome {
+    fs::write(path, bytes).unwrap();
+    let tokenizer = catch_unwind(|| Tokenizer::find(path).map(|_| ()));
+    if let Err(error) = tokenizer.unwrap_or_else(|_| panic!("{what}: the tokenizer panicked")) {
+        check_text(&error.to_string(), what);
+    }
+    attempt(path, what)
+}
+
+#[test]
+fn gguf_files_that_are_broken() {
+    let _alone = alone();
+    for fixture in ["llama_grouped", "gpt2_plain"] {
+        let (_copy, path, bytes, first) = gguf(fixture);
+        let whole = with_bytes(&path, &bytes, fixture).unwrap();
+        for percent in 0..100 {
+            let what = format!("{fixture}: GGUF at {percent} %");
+            let outcome = with_bytes(&path, &bytes[..bytes.len() * percent / 100], &what);
+            check_text(&outcome.expect_err(&what), &what);
+        }
+        // To the end of the last name. What follows is its sizes, type and offset: behind the last
+        // tensor bytes may be left over.
+        let places = bytes.windows(7).rposition(|text| text == b".weight").unwrap() + 7;
+        for at in 0..places.min(bytes.len()) {
+            for mask in [0x01, 0x80, 0xff] {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= mask;
+                let what = format!("{fixture}: GGUF: byte {at} ^ {mask:#x}");
+                match with_bytes(&path, &flipped, &what) {
+                    // Before the places of the tensors stand sizes and settings: another model.
+                    Ok(numbers) if at >= first => assert_eq!(numbers, whole, "{what}"),
+                    Ok(_) => {}
+                    Err(error) => check_text(&error, &what),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gguf_counts_that_lie() {
+    let _alone = alone();
+    let (_copy, path, bytes, _) = gguf("llama_grouped");
+    // Tensors, keys, the length of the first key.
+    for at in [8, 16, 24] {
+        for count in [u64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 16, 0] {
+            let mut lying = bytes.clone();
+            lying[at..at + 8].copy_from_slice(&count.to_le_bytes());
+            let what = format!("{count} at byte {at}");
+            check_text(&with_bytes(&path, &lying, &what).expect_err(&what), &what);
         }
     }
 }

@@ -138,6 +138,12 @@ fn check_places(
         if let Some(last) = last.filter(|_| offset < end && bytes > 0) {
             return Err(format!("tensors {last:?} and {name:?} overlap at byte {offset}"));
         }
+        // As llama.cpp has it; a type that takes fewer bytes than were written leaves a gap.
+        if last.is_some() && offset > end.next_multiple_of(alignment) {
+            return Err(format!(
+                "tensor {name:?} at {offset} does not follow the one before, which ends at {end}"
+            ));
+        }
         if next > end {
             (end, last) = (next, Some(name));
         }
