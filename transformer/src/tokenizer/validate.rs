@@ -21,6 +21,7 @@ pub(super) fn json(text: &str) -> Result<(), String> {
             None => Ok(()),
         },
     )?;
+    each(&root["decoder"], "decoders", &mut strip)?;
     each(&root["post_processor"], "processors", &mut template)
 }
 
@@ -33,6 +34,14 @@ fn each(
     match part[parts].as_array() {
         Some(inner) => inner.iter().try_for_each(|inner| each(inner, parts, check)),
         None => check(part),
+    }
+}
+
+/// A decoder that strips the ends of tokens counts beyond the start of one that is shorter.
+fn strip(part: &Value) -> Result<(), String> {
+    match part["type"] == "Strip" && part["stop"].as_u64() != Some(0) {
+        true => Err("a decoder Strip with a stop above 0 is not supported".into()),
+        false => Ok(()),
     }
 }
 
