@@ -210,7 +210,7 @@ proptest! {
     ) {
         assert_streams(&llama(fused()), &ids)?;
         assert_streams(&llama(json!({"type": "Metaspace", "replacement": "▁"})), &ids)?;
-        let stripped = json!({"type": "Strip", "content": " ", "start": 0, "stop": 1});
+        let stripped = json!({"type": "Strip", "content": " ", "start": 2, "stop": 0});
         assert_streams(&llama(stripped), &ids)?;
         assert_streams(&llama(json!(null)), &ids)?;
     }
@@ -324,4 +324,32 @@ fn gpt2s_ids_equal_transformers() {
     for (file, expected) in golden["sha256"].as_object().unwrap() {
         assert_eq!(&digest(&tokenizer, &data.join(file)), expected, "{file}");
     }
+}
+
+#[test]
+fn tokens_added_later_and_a_prefix_are_read_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("vocab.json", r#"{"a": 0, "Ġ": 1, "Ġa": 2, "<|endoftext|>": 3}"#);
+    write("merges.txt", "#version: 0.2\nĠ a\n");
+    write("added_tokens.json", r#"{"[PAD]": 4}"#);
+    let read = || transformer::Tokenizer::from_pretrained(folder.path());
+    assert_eq!(read().unwrap().encode("a[PAD] a").unwrap(), [0, 4, 2]);
+    write("tokenizer_config.json", r#"{"add_prefix_space": true}"#);
+    assert_eq!(read().unwrap().encode("a").unwrap(), [2]);
+    write("added_tokens.json", r#"{"[PAD]": 9}"#);
+    let error = read().unwrap_err().to_string();
+    assert!(error.ends_with("[PAD] has id 9, which does not follow the vocabulary"), "{error}");
+}
+
+#[test]
+fn a_decoder_that_strips_beyond_a_tokens_start_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": null, "post_processor": null,
+        "decoder": {"type": "Strip", "content": "a", "start": 0, "stop": 1},
+        "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}}"#;
+    std::fs::write(folder.path().join("tokenizer.json"), text).unwrap();
+    let error = transformer::Tokenizer::from_pretrained(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("a decoder Strip with a stop above 0 is not supported"), "{error}");
 }

@@ -148,7 +148,10 @@ fn check_places(
             (end, last) = (next, Some(name));
         }
     }
-    Ok(())
+    match len > end.next_multiple_of(alignment) {
+        true => Err(format!("{} bytes of data belong to no tensor", len - end)),
+        false => Ok(()),
+    }
 }
 
 /// A place in the file.

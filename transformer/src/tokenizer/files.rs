@@ -21,7 +21,7 @@ pub(super) fn read(source: &Path) -> Result<Option<Tokenizer>, Error> {
     } else if let Some(path) = file("tokenizer.json") {
         read_json(&path).map(Some)
     } else if let (Some(vocab), Some(merges)) = (file("vocab.json"), file("merges.txt")) {
-        byte_level(&vocab, &merges).map(Some)
+        byte_level(&vocab, &merges, &Options::read(source)?).map(Some)
     } else if let Some(vocab) = file("vocab.txt") {
         word_piece(&vocab, &Options::read(source)?).map(Some)
     } else {
@@ -51,7 +51,11 @@ fn wrong(path: &Path, reason: String) -> Error {
 
 /// GPT-2's byte-level pairs (Radford et al. 2019, section 2.2), or RoBERTa's, whose vocabulary has
 /// `<s>` and `</s>`.
-fn byte_level(vocab_path: &Path, merges_path: &Path) -> Result<Tokenizer, Error> {
+fn byte_level(
+    vocab_path: &Path,
+    merges_path: &Path,
+    options: &Options,
+) -> Result<Tokenizer, Error> {
     let vocab: Vocab = serde_json::from_str(&read_text(vocab_path)?)
         .map_err(|error| wrong(vocab_path, format!("not a vocabulary: {error}")))?;
     let merges = merges(merges_path)?;
@@ -60,12 +64,13 @@ fn byte_level(vocab_path: &Path, merges_path: &Path) -> Result<Tokenizer, Error>
         .build()
         .map_err(|error| wrong(merges_path, format!("does not fit the vocabulary: {error}")))?;
     let mut inner = Inner::new(model);
-    let bytes = ByteLevel::new(false, true, true);
+    let prefix = options.flag("add_prefix_space").unwrap_or(false);
+    let bytes = ByteLevel::new(prefix, true, true);
     inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
     match (inner.token_to_id("<s>"), inner.token_to_id("</s>")) {
         (Some(start), Some(end)) if inner.token_to_id(END_OF_TEXT).is_none() => {
             let post = RobertaProcessing::new(("</s>".into(), end), ("<s>".into(), start));
-            inner.with_post_processor(Some(post.add_prefix_space(false)));
+            inner.with_post_processor(Some(post.add_prefix_space(prefix)));
             add_special(&mut inner, &["<s>", "<pad>", "</s>", "<unk>"]);
             if inner.token_to_id("<mask>").is_some() {
                 inner.add_special_tokens(&[AddedToken::from("<mask>", true).lstrip(true)]);
@@ -76,7 +81,27 @@ fn byte_level(vocab_path: &Path, merges_path: &Path) -> Result<Tokenizer, Error>
             add_special(&mut inner, &[END_OF_TEXT]);
         }
     }
+    add_later(&mut inner, &vocab_path.with_file_name("added_tokens.json"))?;
     Ok(Tokenizer::from_inner(inner))
+}
+
+/// The tokens of `added_tokens.json`, which were added to a vocabulary later.
+fn add_later(inner: &mut Inner, path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let added: Vocab = serde_json::from_str(&read_text(path)?)
+        .map_err(|error| wrong(path, format!("not a vocabulary: {error}")))?;
+    let mut added: Vec<(String, u32)> = added.into_iter().collect();
+    added.sort_by_key(|(_, id)| *id);
+    for (token, id) in added {
+        inner.add_special_tokens(&[AddedToken::from(token.as_str(), true)]);
+        if inner.token_to_id(&token) != Some(id) {
+            let reason = format!("{token} has id {id}, which does not follow the vocabulary");
+            return Err(wrong(path, reason));
+        }
+    }
+    Ok(())
 }
 
 /// A pair of tokens a line, the first to be merged first; a line `#version …` at the head.

@@ -208,6 +208,9 @@ pub(crate) fn to_metadata(
     }
     let pre = pre_name(&json["pre_tokenizer"])
         .ok_or("its pre-tokenizer is none that GGUF has a name for here")?;
+    if let Some(what) = not_implied(&json, pre) {
+        return Err(format!("its {what} has no form in GGUF here"));
+    }
     let mut tokens: Vec<String> = (0..vocab_size).map(|id| format!("[PAD{id}]")).collect();
     let mut types = vec![UNUSED; vocab_size];
     for (token, id) in tokenizer.get_vocab(true) {
@@ -231,6 +234,25 @@ pub(crate) fn to_metadata(
     ];
     let key = |(key, value)| (format!("tokenizer.ggml.{key}"), value);
     Ok(values.into_iter().map(key).collect())
+}
+
+/// What a tokenizer does that the name of its pre-tokenizer does not say.
+fn not_implied(tokenizer: &Json, pre: &str) -> Option<&'static str> {
+    let (model, normalizer) = (&tokenizer["model"], &tokenizer["normalizer"]);
+    let is_nothing = |value: &Json| matches!(value.as_str(), None | Some(""));
+    // llama.cpp leaves out Qwen2's, which changes composed characters alone.
+    if !(normalizer.is_null() || pre == "qwen2" && normalizer["type"] == "NFC") {
+        return Some("normalizer");
+    }
+    if (model["ignore_merges"] == true) != is_llama3(pre) {
+        return Some("ignore_merges");
+    }
+    let (affix, bytes) = (["continuing_subword_prefix", "end_of_word_suffix"], "byte_fallback");
+    match affix.iter().find(|name| !is_nothing(&model[**name])) {
+        Some(name) => Some(name),
+        None if model[bytes] == true => Some(bytes),
+        None => None,
+    }
 }
 
 /// Ids without a token.

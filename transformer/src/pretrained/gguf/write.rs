@@ -45,6 +45,9 @@ pub fn save_gguf<M: Pretrained>(
         let named = layout.in_file(&ours).expect("every parameter has a name in files");
         let value = parameter.value();
         let value = if named.transposed { value.transpose(0, 1) } else { value.clone() };
+        if options.format.is_some() && !value.unpacked().to_vec().iter().all(|x| x.is_finite()) {
+            return Err(wrong(format!("{} holds numbers that are not finite", named.name)));
+        }
         let part = part(architecture, &config, &named.name, value, options.format);
         parts.push(part.ok_or_else(|| wrong(format!("{} has no name there", named.name)))?);
     }
