@@ -37,9 +37,10 @@ fn each(
     }
 }
 
-/// A decoder that strips the ends of tokens counts beyond the start of one that is shorter.
+/// A decoder that strips the ends of tokens counts beyond the start of one that is shorter. It is one
+/// without its type, too.
 fn strip(part: &Value) -> Result<(), String> {
-    match part["type"] == "Strip" && part["stop"].as_u64() != Some(0) {
+    match part.get("stop").is_some_and(|stop| *stop != 0) {
         true => Err("a decoder Strip with a stop above 0 is not supported".into()),
         false => Ok(()),
     }
