@@ -5,12 +5,12 @@ use super::model::Loaded;
 use super::output::{Output, lines, print};
 use crate::Error;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tensor::packed::Format;
-use transformer::Module;
-use transformer::pretrained::{GgufOptions, resolve};
+use transformer::pretrained::{BESIDE_WEIGHTS, GgufOptions, is_gguf, resolve};
+use transformer::{ChatTemplate, Module};
 
 /// Write a model in another form.
 #[derive(Args)]
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
 }
 
 fn write_file(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
-    let template = chat_template(from)?;
+    let template = ChatTemplate::text_of(from)?;
     let options = GgufOptions {
         format: dtype.format(),
         tokenizer: loaded.tokenizer.as_ref(),
@@ -88,22 +88,6 @@ fn write_file(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(
     };
     Ok(loaded.model.save_gguf(to, &options)?)
 }
-
-/// What a folder holds beside configuration and weights, and is carried along as it is.
-const CARRIED: [&str; 12] = [
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "chat_template.jinja",
-    "modules.json",
-    "sentence_bert_config.json",
-    "1_Pooling/config.json",
-];
 
 fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
     let failed = |path: &Path| {
@@ -118,7 +102,7 @@ fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result
     if let Some(tokenizer) = &loaded.tokenizer {
         tokenizer.save(to)?;
     }
-    for name in CARRIED {
+    for name in BESIDE_WEIGHTS {
         let (old, new) = (from.join(name), to.join(name));
         if old.is_file() {
             let folder = new.parent().unwrap_or(to);
@@ -126,28 +110,9 @@ fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result
             copied.map_err(failed(&new))?;
         }
     }
-    if let (Some(template), true) = (chat_template(from)?, is_gguf(from)) {
+    if let (Some(template), true) = (ChatTemplate::text_of(from)?, is_gguf(from)) {
         let path = to.join("chat_template.jinja");
         fs::write(&path, template).map_err(failed(&path))?;
     }
     Ok(())
-}
-
-/// The template of a chat, where the model's files hold one.
-fn chat_template(from: &Path) -> Result<Option<String>, Error> {
-    if is_gguf(from) {
-        let metadata = tensor::gguf::read(from)?.metadata;
-        let template = metadata.get("tokenizer.chat_template");
-        return Ok(template.and_then(|value| value.as_str()).map(str::to_string));
-    }
-    if let Ok(template) = fs::read_to_string(from.join("chat_template.jinja")) {
-        return Ok(Some(template));
-    }
-    let text = fs::read(from.join("tokenizer_config.json")).unwrap_or_default();
-    let config: Value = serde_json::from_slice(&text).unwrap_or_default();
-    Ok(config["chat_template"].as_str().map(str::to_string))
-}
-
-fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "gguf")
 }

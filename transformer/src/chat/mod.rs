@@ -1,16 +1,17 @@
 //! Chat templates: messages become the text that a model was trained to go on from.
 
-mod clock;
 mod json;
 mod source;
 
 use crate::Error;
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind, Value, context};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a template may do, in the engine's steps: enough for thousands of messages, and an end for one
 /// that has none.
@@ -59,6 +60,14 @@ impl ChatTemplate {
         source::read(source.as_ref())
     }
 
+    /// The text of a model's template, where it has one.
+    ///
+    /// # Errors
+    /// If a file can't be read or is broken.
+    pub fn text_of(source: impl AsRef<Path>) -> Result<Option<String>, Error> {
+        Ok(source::find(source.as_ref())?.map(|(text, _)| text))
+    }
+
     /// A template from its text, with the special tokens that it may name: `bos_token`, `eos_token`.
     ///
     /// # Errors
@@ -91,18 +100,21 @@ impl ChatTemplate {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<String, Error> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        self.render_at(messages, add_generation_prompt, now)
+        self.render_at(messages, add_generation_prompt, Timestamp::now())
     }
 
     fn render_at(
         &self,
         messages: &[Message],
         add_generation_prompt: bool,
-        now: u64,
+        now: Timestamp,
     ) -> Result<String, Error> {
         let template = self.environment.get_template("chat_template").map_err(failed)?;
-        let strftime_now = Value::from_function(move |format: String| clock::format(now, &format));
+        let strftime_now = Value::from_function(move |format: String| {
+            strtime::format(format, &now.to_zoned_datetime(TimeZone::UTC)).map_err(|error| {
+                minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string())
+            })
+        });
         let given = context! {
             messages,
             add_generation_prompt,
@@ -170,7 +182,8 @@ mod tests {
             let message = |m: &Json| Message::new(text(&m["role"]), text(&m["content"]));
             let messages: Vec<Message> = messages.map(message).collect();
             let prompt = case["add_generation_prompt"].as_bool().unwrap();
-            let ours = template.render_at(&messages, prompt, golden["now"].as_u64().unwrap());
+            let now = Timestamp::from_second(golden["now"].as_i64().unwrap()).unwrap();
+            let ours = template.render_at(&messages, prompt, now);
             match case["text"].as_str() {
                 Some(theirs) => assert_eq!(ours.unwrap(), theirs, "{case}"),
                 None => {
@@ -179,6 +192,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_time_is_told_as_a_template_asks_for_it() {
+        let none: [(&str, &str); 0] = [];
+        let told = |format: &str| {
+            let text = format!("{{{{ strftime_now('{format}') }}}}");
+            let template = ChatTemplate::new(&text, none).unwrap();
+            template.render_at(&[], false, Timestamp::from_second(951_782_400).unwrap())
+        };
+        assert_eq!(told("%A %d %B %Y, %H:%M").unwrap(), "Tuesday 29 February 2000, 00:00");
+        assert!(told("%").is_err());
     }
 
     #[test]

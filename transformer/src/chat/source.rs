@@ -2,24 +2,26 @@
 
 use super::ChatTemplate;
 use crate::Error;
-use crate::pretrained::resolve;
+use crate::pretrained::{is_gguf, resolve};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
 pub(super) fn read(source: &Path) -> Result<Option<ChatTemplate>, Error> {
-    let source = &*resolve(source)?;
-    let (path, found) = match source.extension().is_some_and(|extension| extension == "gguf") {
-        true => (source.to_path_buf(), of_gguf(source)?),
-        false => (source.join("tokenizer_config.json"), of_folder(source)?),
-    };
-    let Some((text, tokens)) = found else { return Ok(None) };
+    let Some((text, tokens)) = find(source)? else { return Ok(None) };
     let template = ChatTemplate::new(&text, tokens);
-    template.map(Some).map_err(|error| Error::Config { path, reason: error.to_string() })
+    let wrong = |error: Error| Error::Config { path: source.into(), reason: error.to_string() };
+    template.map(Some).map_err(wrong)
 }
 
+/// A template's text, and the special tokens that it may name.
 type Found = Option<(String, BTreeMap<String, String>)>;
+
+pub(super) fn find(source: &Path) -> Result<Found, Error> {
+    let source = &*resolve(source)?;
+    if is_gguf(source) { of_gguf(source) } else { of_folder(source) }
+}
 
 fn of_gguf(path: &Path) -> Result<Found, Error> {
     let metadata = tensor::gguf::read(path)?.metadata;

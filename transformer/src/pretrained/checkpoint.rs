@@ -1,6 +1,6 @@
 //! A model as its files hold it: configuration and tensors, before they become a model.
 
-use super::{Config, read_text, resolve};
+use super::{Config, is_gguf, read_text, resolve};
 use crate::Error;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ impl Checkpoint {
     /// If a file is missing or broken, or the hub's can't be had.
     pub fn open(source: &Path) -> Result<Checkpoint, Error> {
         let source = &resolve(source)?;
-        if source.extension().is_some_and(|extension| extension == "gguf") {
+        if is_gguf(source) {
             return super::gguf::open(source);
         }
         if !source.is_dir() {

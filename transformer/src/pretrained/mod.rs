@@ -32,6 +32,27 @@ use std::path::Path;
 use tensor::Rng;
 use tensor::packed::Format;
 
+/// What a model's folder may hold beside configuration and weights.
+pub const BESIDE_WEIGHTS: [&str; 12] = [
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "chat_template.jinja",
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+];
+
+/// Whether a path names a GGUF file.
+pub fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gguf")
+}
+
 /// A model that files hold.
 ///
 /// An architecture gives the first three; the others are made of them.

@@ -8,7 +8,7 @@ mod validate;
 pub use stream::TextStream;
 
 use crate::Error;
-use crate::pretrained::resolve;
+use crate::pretrained::{is_gguf, resolve};
 use std::path::Path;
 use tokenizers::utils::truncation::{TruncationParams, truncate_encodings};
 use tokenizers::{Encoding, PostProcessor};
@@ -58,8 +58,7 @@ impl Tokenizer {
     /// If it can't be read, or is not a tokenizer.
     pub fn find(source: &Path) -> Result<Option<Tokenizer>, Error> {
         let source = &*resolve(source)?;
-        let is_gguf = source.extension().is_some_and(|extension| extension == "gguf");
-        match is_gguf {
+        match is_gguf(source) {
             true => gguf::read(source),
             false => files::read(source),
         }

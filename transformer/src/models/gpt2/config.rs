@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tensor::Float;
 
-/// More blocks than this are a wrong number.
-const MAX_LAYERS: usize = 1000;
-
 /// The sizes of a GPT-2, under Hugging Face's names in `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -137,8 +134,7 @@ impl Gpt2Config {
         let block =
             d.checked_mul(d)?.checked_mul(4)?.checked_add(d.checked_mul(d_ff)?.checked_mul(2)?)?;
         let tables = self.vocab_size.checked_add(self.max_seq_len)?.checked_mul(d)?;
-        let all = block.checked_mul(self.n_layers)?.checked_add(tables)?;
-        (all < 1 << 48).then_some(all)
+        block.checked_mul(self.n_layers)?.checked_add(tables)
     }
 
     /// Whether the sizes make a model.
@@ -156,13 +152,7 @@ impl Gpt2Config {
         ];
         let dropouts = [self.dropout, self.embedding_dropout, self.attention_dropout];
         sizes::check(&named, (self.d_model, self.n_heads), &dropouts)?;
-        if self.n_layers > MAX_LAYERS || self.parameter_count().is_none() {
-            return Err(Error::Request(
-                "the model's sizes are beyond what any machine holds; look for a wrong number"
-                    .into(),
-            ));
-        }
-        Ok(())
+        sizes::check_count(self.n_layers, self.parameter_count())
     }
 }
 

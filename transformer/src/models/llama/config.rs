@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tensor::Float;
 
-/// More blocks than this are a wrong number.
-const MAX_LAYERS: usize = 1000;
-/// As are heads as wide as this.
+/// Heads as wide as this are a wrong number.
 const MAX_HEAD_WIDTH: usize = 1 << 20;
 
 /// The sizes of a Llama, a Qwen2 or a Qwen3, under Hugging Face's names in `config.json`.
@@ -195,11 +193,6 @@ impl LlamaConfig {
         if !self.d_k().is_multiple_of(2) {
             return wrong(format!("heads of {} numbers cannot be turned in pairs", self.d_k()));
         }
-        if self.n_layers > MAX_LAYERS || self.parameter_count().is_none() {
-            let text =
-                "the model's sizes are beyond what any machine holds; look for a wrong number";
-            return wrong(text.into());
-        }
-        Ok(())
+        sizes::check_count(self.n_layers, self.parameter_count())
     }
 }

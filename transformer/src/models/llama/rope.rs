@@ -39,14 +39,8 @@ pub enum Scaling {
     },
 }
 
-impl Default for Rope {
-    fn default() -> Rope {
-        Rope { base: 10_000.0, scaling: Scaling::None }
-    }
-}
-
-impl Rope {
-    /// θ of each pair of the `d_k` numbers of a head: `[d_k / 2]`.
+impl Scaling {
+    /// The angle θ of a position, scaled.
     ///
     /// Llama 3 scales each by how many of its waves the old context of L tokens held:
     /// ```math
@@ -55,19 +49,32 @@ impl Rope {
     /// \qquad (P5)
     /// ```
     /// Source: Grattafiori et al. 2024, section 3.4.2, and the code that was published with it.
-    pub fn frequencies(&self, d_k: usize) -> Tensor {
-        let plain = frequencies(d_k, self.base);
-        match self.scaling {
-            Scaling::None => plain,
-            Scaling::Linear { factor } => {
-                plain.map(move |theta| (f64::from(theta) / factor) as Float)
-            }
-            Scaling::Llama3 { factor, low, high, context } => plain.map(move |theta| {
-                let theta = f64::from(theta);
+    pub fn scaled(&self, theta: f64) -> f64 {
+        match *self {
+            Scaling::None => theta,
+            Scaling::Linear { factor } => theta / factor,
+            Scaling::Llama3 { factor, low, high, context } => {
                 let waves = context * theta / TAU;
                 let gamma = ((waves - low) / (high - low)).clamp(0.0, 1.0);
-                ((1.0 - gamma) * theta / factor + gamma * theta) as Float
-            }),
+                (1.0 - gamma) * theta / factor + gamma * theta
+            }
+        }
+    }
+}
+
+impl Default for Rope {
+    fn default() -> Rope {
+        Rope { base: 10_000.0, scaling: Scaling::None }
+    }
+}
+
+impl Rope {
+    /// θ of each pair of the `d_k` numbers of a head: `[d_k / 2]`.
+    pub fn frequencies(&self, d_k: usize) -> Tensor {
+        let plain = frequencies(d_k, self.base);
+        match &self.scaling {
+            Scaling::None => plain,
+            scaling => plain.map(|theta| scaling.scaled(f64::from(theta)) as Float),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Llama 3's stretched angles, which a GGUF file holds as a factor for each pair: `rope_freqs`.
 
+use crate::models::llama::rope::Scaling;
 use serde_json::{Map, Value, json};
 use std::f64::consts::TAU;
 
@@ -25,17 +26,12 @@ impl Llama3 {
         })
     }
 
-    /// The factor that each of the `d_k / 2` angles is divided by. Grattafiori et al. 2024, section
-    /// 3.4.2: as equation (P5).
+    /// The factor that each of the `d_k / 2` angles is divided by, by equation (P5).
     pub fn factors(&self, d_k: usize, base: f64) -> Vec<f64> {
-        let pairs = (0..d_k / 2).map(|pair| base.powf(-2.0 * pair as f64 / d_k as f64));
-        pairs
-            .map(|theta| {
-                let waves = self.context * theta / TAU;
-                let gamma = ((waves - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
-                1.0 / ((1.0 - gamma) / self.factor + gamma)
-            })
-            .collect()
+        let Llama3 { factor, low, high, context } = *self;
+        let scaling = Scaling::Llama3 { factor, low, high, context };
+        let thetas = (0..d_k / 2).map(|pair| base.powf(-2.0 * pair as f64 / d_k as f64));
+        thetas.map(|theta| theta / scaling.scaled(theta)).collect()
     }
 
     /// The numbers of which `found` was made, with the bounds that all published models have, 1 and

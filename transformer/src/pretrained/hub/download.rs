@@ -2,6 +2,7 @@
 
 use super::{Hub, Repository};
 use crate::Error;
+use crate::pretrained::BESIDE_WEIGHTS;
 use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
@@ -14,18 +15,6 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-/// What a model may have beside its configuration and weights.
-const OPTIONAL: [&str; 9] = [
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "chat_template.jinja",
-];
 
 impl Hub {
     /// The folder with a model's files, those that the cache lacks brought from the hub. Where the
@@ -122,7 +111,7 @@ impl Download<'_> {
     /// The weights come last: a folder that has them has all.
     fn all(&self, remote: &ApiRepo) -> Result<PathBuf, Error> {
         let config = self.needed(remote, CONFIG)?;
-        for file in OPTIONAL.into_iter().filter(|file| self.held.contains(*file)) {
+        for file in BESIDE_WEIGHTS.into_iter().filter(|file| self.held.contains(*file)) {
             self.one(remote, file)?;
         }
         if self.held.contains(WEIGHTS) || !self.held.contains(INDEX) {
