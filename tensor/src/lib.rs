@@ -19,6 +19,7 @@
 //! | `sort` | sort and top-k |
 //! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
+//! | [`Precision`] | what its factors are rounded to |
 //! | [`packed`] | numbers in fewer bits, as model files hold them: f16, bf16, quantized |
 //! | [`einsum`] | sums of products over named axes |
 //! | [`vmath`] | exponential, logarithm, tanh, …, sums and dot products of slices |
@@ -53,6 +54,7 @@ pub mod npy;
 pub mod packed;
 mod pad;
 pub mod par;
+mod precision;
 pub mod random;
 mod reduce;
 mod select;
@@ -70,6 +72,7 @@ pub mod vmath;
 
 pub use error::Error;
 pub use indices::Indices;
+pub use precision::{Precision, precision, with_precision};
 pub use random::Rng;
 pub use storage::{OutOfMemory, live_bytes};
 pub use tensor::Tensor;

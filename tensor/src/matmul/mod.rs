@@ -9,7 +9,7 @@
 
 mod packed;
 
-use crate::{Float, Tensor, shape, simd, vmath};
+use crate::{Float, Precision, Tensor, precision, shape, simd, vmath};
 use rayon::prelude::*;
 
 /// One matrix of a batch, or a part of one: rows, columns and their strides.
@@ -47,7 +47,8 @@ impl Tensor {
     /// C_{ij} = \sum_p A_{ip} B_{pj}
     /// ```
     /// `[.., m, k] · [.., k, n] → [.., m, n]`; a tensor of rank 1 is a row on the left and a
-    /// column on the right, and the axis so added is dropped again.
+    /// column on the right, and the axis so added is dropped again. Inside of
+    /// [`with_precision`](crate::with_precision) A and B are rounded first.
     ///
     /// # Panics
     /// If the inner sizes differ or the leading axes do not broadcast.
@@ -65,6 +66,15 @@ impl Tensor {
             return product.reshape(&shape);
         }
         self.check_inner_sizes(other);
+        match precision() {
+            Precision::F32 => self.product(other),
+            Precision::Bf16 => packed::unless_packed(self, Tensor::rounded_to_bf16)
+                .product(&packed::unless_packed(other, Tensor::rounded_to_bf16)),
+        }
+    }
+
+    #[track_caller]
+    fn product(&self, other: &Tensor) -> Tensor {
         if let Some(product) = packed::product(self, other) {
             return product;
         }

@@ -8,11 +8,17 @@
 
 use super::{Matrix, Product, TILE, multiply_all};
 use crate::packed::Rows;
+use crate::precision::round_to_bf16;
 use crate::storage::Buffer;
-use crate::{Float, Tensor};
+use crate::{Float, Precision, Tensor, precision};
 
 /// A panel holds about this many numbers: few enough to stay in a cache, enough for the threads.
 const PANEL: usize = 1 << 20;
+
+/// `x` if it lies packed, for its numbers are looked at panel by panel; else `change` of it.
+pub(super) fn unless_packed(x: &Tensor, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    if x.packed().is_some() { x.clone() } else { change(x) }
+}
 
 /// `x · w` where one of them lies packed; `None` where none does, or not by whole rows.
 pub(super) fn product(x: &Tensor, w: &Tensor) -> Option<Tensor> {
@@ -100,6 +106,9 @@ fn for_panels(rows: &Rows, mut work: impl FnMut(usize, usize, &[Float])) {
         let count = most.min(rows.count - first);
         let panel = &mut panel.as_mut_slice()[..count * rows.width];
         rows.unpack(first, panel);
+        if precision() == Precision::Bf16 {
+            round_to_bf16(panel);
+        }
         work(first, count, panel);
     }
 }
