@@ -64,6 +64,6 @@ pub use padded::Padded;
 pub use pass::{Memory, Pass, Trace};
 pub use pretrained::{Checkpoint, Pretrained};
 pub use sentence::sentence_embedding;
-pub use stack::{Decoder, Encoder, Stack};
+pub use stack::{Decoder, Encoder, Stack, with_recomputation};
 pub use summary::{Summary, SummaryRow};
 pub use tokenizer::{END_OF_TEXT, Encoded, TextStream, Tokenizer};

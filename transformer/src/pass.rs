@@ -43,6 +43,11 @@ impl Pass<'_> {
         self.cache.as_mut().map(|cache| &mut cache.layers[layer])
     }
 
+    /// Whether it neither reads a cache nor notes anything.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.cache.is_none() && self.trace.is_none()
+    }
+
     /// Notes something in the trace, if there is one.
     pub fn note(&mut self, note: impl FnOnce(&mut Trace)) {
         if let Some(trace) = &mut self.trace {

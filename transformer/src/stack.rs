@@ -2,7 +2,8 @@
 
 use crate::block::Layer;
 use crate::{Block, DecoderBlock, Module, Norm, Pass, module};
-use autograd::{Parameter, Var};
+use autograd::{Parameter, Var, checkpoint};
+use std::cell::Cell;
 
 /// Blocks one after the other, and the normalization that ends a stack of (T1) blocks.
 #[derive(Clone, Debug)]
@@ -29,7 +30,37 @@ impl<B: Module> Module for Stack<B> {
     }
 }
 
-impl<B: Layer> Stack<B> {
+thread_local! {
+    static IS_RECOMPUTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `compute` with stacks that keep the input of each block alone for the backward pass, which
+/// computes the block a second time: less memory, more time, the same bits. See
+/// [`autograd::checkpoint()`]. A pass with a cache or a trace is computed as ever.
+pub fn with_recomputation<T>(compute: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_RECOMPUTING.set(self.0);
+        }
+    }
+    let _restore = Restore(IS_RECOMPUTING.replace(true));
+    compute()
+}
+
+fn recomputed<B: Layer + Clone + Send + 'static>(block: &B, x: &Var, pass: &Pass<'_>) -> Var {
+    let (block, layer) = (block.clone(), pass.layer);
+    let (mask, bias, rotation) = (pass.mask.clone(), pass.bias.clone(), pass.rotation.clone());
+    let memory = pass.memory.cloned();
+    let forward = move |x: &[Var]| {
+        let (mask, bias, rotation) = (mask.clone(), bias.clone(), rotation.clone());
+        let memory = memory.as_ref();
+        block.forward(&x[0], &mut Pass { mask, bias, rotation, memory, layer, ..Pass::default() })
+    };
+    checkpoint(forward, &[x])
+}
+
+impl<B: Layer + Clone + Send + 'static> Stack<B> {
     /// `[batch_size, seq_len, d_model]` → the same.
     ///
     /// # Panics
@@ -40,10 +71,65 @@ impl<B: Layer> Stack<B> {
         for (layer, block) in self.blocks.iter().enumerate() {
             pass.layer = layer;
             pass.note(|trace| trace.hidden_states.push(x.clone()));
-            x = block.forward(&x, pass);
+            x = match IS_RECOMPUTING.get() && pass.is_plain() {
+                true => recomputed(block, &x, pass),
+                false => block.forward(&x, pass),
+            };
         }
         let y = self.final_norm.as_ref().map_or_else(|| x.clone(), |norm| norm.forward(&x));
         pass.note(|trace| trace.hidden_states.push(y.clone()));
         y
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{NormPlacement, Residual};
+    use crate::{Activation, FeedForward, Init, LayerNorm, Memory, MultiHeadAttention};
+    use autograd::{Mask, with_dropout};
+    use tensor::{Float, Rng};
+
+    const INIT: Init = Init::Normal(0.3);
+
+    fn decoder() -> Decoder {
+        let mut rng = Rng::seeded(2);
+        let norm = || Norm::from(LayerNorm::new(8, 1e-5));
+        let block = |rng: &mut Rng| DecoderBlock {
+            norm_1: norm(),
+            attention: MultiHeadAttention::joined(rng, (8, 2), INIT, INIT),
+            norm_2: norm(),
+            cross_attention: MultiHeadAttention::apart(rng, (8, 2), INIT, INIT),
+            norm_3: norm(),
+            feed_forward: FeedForward::new(rng, (8, 16), Activation::Relu, INIT, INIT),
+            residual: Residual { placement: NormPlacement::Pre, dropout: 0.2 },
+        };
+        Decoder { blocks: (0..3).map(|_| block(&mut rng)).collect(), final_norm: Some(norm()) }
+    }
+
+    #[test]
+    fn recomputation_changes_no_bit_and_keeps_less() {
+        let (stack, mut rng) = (decoder(), Rng::seeded(3));
+        let [x, states] = [[2, 6, 8], [2, 5, 8]].map(|s| Var::leaf(rng.normal(&s, 1.0)));
+        let bias = Var::leaf(rng.normal(&[1, 2, 6, 6], 1.0));
+        let memory = Memory { states: states.clone(), mask: Mask::none() };
+        let run = || {
+            with_dropout(Rng::seeded(4), || {
+                let pass =
+                    Pass { bias: Some(bias.clone()), memory: Some(&memory), ..Pass::causal() };
+                let y = stack.forward(&x, &mut { pass });
+                (&y * &y).sum()
+            })
+        };
+        let (plain, again) = (run(), with_recomputation(run));
+        assert!(again.saved_bytes() * 2 < plain.saved_bytes());
+        assert_eq!(plain.item(), again.item());
+        let bits = |loss: Var| -> Vec<Vec<Float>> {
+            let gradients = loss.backward().unwrap();
+            let weights = stack.parameters().into_iter().map(|(_, parameter)| &**parameter);
+            let all = weights.chain([&x, &states, &bias]);
+            all.map(|value| gradients.get(value).unwrap().to_vec()).collect()
+        };
+        assert!(bits(plain) == bits(again));
     }
 }

@@ -1,14 +1,14 @@
 //! A model of whatever architecture its files name.
 
 use super::bert::Variant;
-use super::head::Problem;
+use super::head::{HeadConfig, Problem};
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
 use crate::{Error, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
 use std::path::Path;
-use tensor::Tokens;
 use tensor::packed::Format;
+use tensor::{Float, Rng, Tokens};
 
 /// A pretrained model, whatever its architecture.
 ///
@@ -97,6 +97,63 @@ impl Model {
                 found.map_or("is missing".into(), |name| format!("\"{name}\" is not supported"))
             ))),
         }
+    }
+
+    /// The model of a checkpoint as a classifier of these labels. A head for other labels, or for
+    /// something else, is left behind, and a fresh one is drawn: see [`Pretrained::with_fresh_head`].
+    ///
+    /// # Errors
+    /// As [`Model::from_pretrained`], and if the architecture has no classifier.
+    pub fn classifier(
+        mut checkpoint: Checkpoint,
+        labels: &[String],
+        rng: &mut Rng,
+    ) -> Result<(Model, Report), Error> {
+        let family = match checkpoint.config.text("model_type") {
+            Some("bert") => "Bert",
+            Some("roberta") => "Roberta",
+            Some("distilbert") => "DistilBert",
+            Some("gpt2") => "GPT2",
+            Some("llama") => "Llama",
+            Some("qwen2") => "Qwen2",
+            Some("qwen3") => "Qwen3",
+            _ => {
+                return Err(checkpoint.config.wrong(
+                    "a classifier is made of bert, roberta, distilbert, gpt2, llama, qwen2 and qwen3",
+                ));
+            }
+        };
+        let before = HeadConfig::of(&checkpoint.config, family, HeadKind::Hidden)?;
+        let kind = HeadKind::Classification;
+        let wanted = HeadConfig { kind, labels: labels.to_vec(), problem: Problem::OneClass };
+        if before != wanted {
+            let of_head =
+                |name: &str| name.starts_with("classifier.") || name.starts_with("score.");
+            checkpoint.tensors.retain(|name, _| !of_head(name));
+        }
+        checkpoint.config.values.remove("num_labels");
+        checkpoint.config.values.extend(wanted.to_json(family, ""));
+        fn of<M: Pretrained>(
+            (checkpoint, rng): (Checkpoint, &mut Rng),
+            wrap: impl FnOnce(M) -> Model,
+        ) -> Result<(Model, Report), Error> {
+            let (model, report) = M::with_fresh_head(checkpoint, rng)?;
+            Ok((wrap(model), report))
+        }
+        match family {
+            "GPT2" => of((checkpoint, rng), Model::Gpt2),
+            "Llama" | "Qwen2" | "Qwen3" => of((checkpoint, rng), Model::Llama),
+            _ => of((checkpoint, rng), Model::Bert),
+        }
+    }
+
+    /// Sets all dropout probabilities; of Llama and its descendants that of attention weights, which
+    /// is the one they have.
+    ///
+    /// # Errors
+    /// If `p` is not in [0, 1).
+    pub fn set_dropout(&mut self, p: Float) -> Result<(), Error> {
+        each!(self, model => model.set_dropout(p))
     }
 
     /// Saves it: see [`Pretrained::save`].

@@ -82,6 +82,11 @@ impl Tokenizer {
         Tokenizer { inner }
     }
 
+    /// The tokenizer of the `tokenizers` crate, to be changed.
+    pub fn into_inner(self) -> tokenizers::Tokenizer {
+        self.inner
+    }
+
     pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
         &self.inner
     }

@@ -127,6 +127,20 @@ impl Llama {
     }
 }
 
+impl Llama {
+    /// Sets the dropout of attention weights, the only one there is.
+    ///
+    /// # Errors
+    /// If `p` is not in [0, 1).
+    pub fn set_dropout(&mut self, p: Float) -> Result<(), Error> {
+        let config = LlamaConfig { attention_dropout: p, ..self.config.clone() };
+        config.check()?;
+        self.stack.blocks.iter_mut().for_each(|block| block.attention.dropout = p);
+        self.config = config;
+        Ok(())
+    }
+}
+
 fn block(config: &LlamaConfig, init: Init, rng: &mut Rng) -> Block {
     let d_model = config.d_model;
     Block {

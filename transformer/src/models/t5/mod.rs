@@ -163,7 +163,7 @@ impl T5 {
     }
 
     /// The token that a target begins with, alone.
-    pub(crate) fn start_token(&self) -> &[u32] {
+    pub fn start_token(&self) -> &[u32] {
         let token = self.config.start_token.as_ref().or(self.config.pad_token_id.as_ref());
         std::slice::from_ref(token.unwrap_or(&0))
     }
