@@ -11,7 +11,7 @@ use transformer::{DecoderOnly, Gpt2};
 
 fn train_step(criterion: &mut Criterion) {
     let (batch_size, seq_len) = (8, 128);
-    let config = Preset::Tiny.config();
+    let config = Preset::Tiny.config().expect("a GPT-2");
     let mut rng = Rng::seeded(1);
     let mut ids = || -> Vec<u32> {
         (0..batch_size * seq_len).map(|_| rng.below(config.vocab_size) as u32).collect()

@@ -114,10 +114,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     tokenizer.save(&output)?;
 
     eprintln!("writing {} descriptions", test.len());
-    let sequences = prompted(&test, &tokenizer, end)?;
+    let sequences = prompted(&test, Some((&tokenizer, end)))?;
     let bytes = evaluation::target_bytes(&test);
     let likelihood = evaluation::likelihood(&model, &sequences, Some(&bytes))?;
-    let texts = evaluation::write(&model, &tokenizer, &test, end, |_| {})?;
+    let texts = evaluation::write(&model, &tokenizer, &sequences, end, |_| {})?;
     let shop = evaluation::shop_vocabulary(&everything);
     let written = evaluation::descriptions(&test, &texts, &shop);
     let baselines = evaluation::describe_baselines(&seen, &test, &shop);
@@ -160,7 +160,7 @@ fn learn(examples: &[Example], settings: &Settings) -> Result<(Gpt2, Tokenizer),
     let config = model_config(&tokenizer, end);
     let mut model = Gpt2::new(config, &mut Rng::derived(settings.seed, &[0]))?;
 
-    let sequences = prompted(examples, &tokenizer, end)?;
+    let sequences = prompted(examples, Some((&tokenizer, end)))?;
     let (sequences, long) = fitting(sequences, model.config.max_seq_len);
     if !long.is_empty() {
         eprintln!("{} rows are longer than the context and were left out", long.len());

@@ -1,64 +1,48 @@
-//! Batches: sequences side by side, and their loss.
+//! Batches: sequences side by side.
 
-use crate::sequence::Sequence;
-use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
-use tensor::{Error, Targets, Tokens};
+use crate::Error;
+use crate::learner::{Learner, at, mixed};
+use crate::sequence::{Sequence, Target};
+use autograd::Var;
+use tensor::{Targets, Tokens};
 use transformer::DecoderOnly;
 
-/// Sequences padded on the right to one length. Attention is causal, so that no token ever sees
-/// the padding behind it, and only the positions that predict a target are given scores.
-pub struct Batch {
+/// Sequences of a decoder, padded on the right to one length. Attention is causal, so that no token
+/// ever sees the padding behind it, and only the positions that predict a target are given scores.
+pub struct NextTokens {
     tokens: Tokens,
     /// The positions, counted through all rows, whose next token is a target.
-    positions: Tokens,
-    targets: Targets,
+    positions: Vec<u32>,
+    /// The targets, row by row.
+    pub targets: Targets,
 }
 
-impl Batch {
+impl NextTokens {
     /// # Errors
-    /// If a token id is not in the vocabulary.
-    pub fn new(sequences: &[&Sequence], vocab_size: usize) -> Result<Batch, Error> {
+    /// If a token id is not in the vocabulary, or a row's target is not among its own tokens.
+    pub fn new(sequences: &[&Sequence], vocab_size: usize) -> Result<NextTokens, Error> {
         let width = sequences.iter().map(|sequence| sequence.input_len()).max().unwrap_or(0);
         let mut rows = Vec::with_capacity(sequences.len());
         let (mut positions, mut targets) = (Vec::new(), Vec::new());
         for (row, sequence) in sequences.iter().enumerate() {
+            let Target::From(first) = sequence.target else { return Err(mixed()) };
             let mut ids = sequence.ids[..sequence.input_len()].to_vec();
             ids.resize(width, 0);
             rows.push(ids);
-            for target in sequence.first_target..sequence.ids.len() {
+            for target in first..sequence.ids.len() {
                 positions.push((row * width + target - 1) as u32);
                 targets.push(sequence.ids[target]);
             }
         }
-        Ok(Batch {
-            tokens: Tokens::batch(&rows, vocab_size)?,
-            positions: Tokens::new(positions, rows.len() * width)?,
-            targets: Targets::new(targets, vocab_size)?,
-        })
-    }
-
-    /// Tokens that the model computes, padding included.
-    pub fn computed_tokens(&self) -> usize {
-        self.tokens.ids().len()
-    }
-
-    /// The summed negative log-likelihood of all targets, in nats.
-    pub fn loss_sum(&self, model: &impl DecoderOnly) -> Var {
-        cross_entropy_sum(&self.logits(model), &self.targets)
-    }
-
-    /// The negative log-likelihood of each target, in nats, nothing recorded.
-    pub fn losses(&self, model: &impl DecoderOnly) -> Vec<f64> {
-        let logits = no_grad(|| self.logits(model));
-        cross_entropy_forward(logits.value(), &self.targets).0
+        let targets = Targets::new(targets, vocab_size)?;
+        Ok(NextTokens { tokens: Tokens::batch(&rows, vocab_size)?, positions, targets })
     }
 
     /// The scores at the positions that count: `[targets, vocab_size]`
-    fn logits(&self, model: &impl DecoderOnly) -> Var {
+    pub fn scores(&self, model: &impl DecoderOnly) -> Var {
         let hidden = model.hidden(&self.tokens); // [batch_size, seq_len, d_model]
-        let rows = hidden.reshape(&[self.computed_tokens(), hidden.size(-1)]);
-        let all = self.positions.ids().len() == self.computed_tokens();
-        model.logits(&if all { rows } else { rows.embedding(&self.positions) })
+        let positions = at(&hidden, self.positions.clone()).expect("they are in the batch");
+        model.logits(&positions)
     }
 }
 
@@ -93,10 +77,10 @@ const MAX_SCORES: usize = 1 << 26;
 /// # Errors
 /// If a token id is not in the vocabulary, or a loss is not finite.
 pub fn sequence_losses(
-    model: &impl DecoderOnly,
+    model: &impl Learner,
     sequences: &[Sequence],
     batch_size: usize,
-) -> Result<Vec<(f64, usize)>, crate::Error> {
+) -> Result<Vec<(f64, usize)>, Error> {
     // The longest come first, so that the first of a batch tells how many fit.
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(sequences[index].input_len()));
@@ -108,12 +92,12 @@ pub fn sequence_losses(
         let (indices, later) = rest.split_at(fitting.min(rest.len()));
         rest = later;
         let rows: Vec<&Sequence> = indices.iter().map(|&index| &sequences[index]).collect();
-        let mut targets = Batch::new(&rows, model.vocab_size())?.losses(model).into_iter();
+        let mut targets = model.losses(&rows)?.into_iter();
         for (&index, row) in indices.iter().zip(rows) {
             let count = row.target_count();
             let nats: f64 = targets.by_ref().take(count).sum();
             if !nats.is_finite() {
-                return Err(crate::Error::settings(format!(
+                return Err(Error::settings(format!(
                     "line {}: the loss is {nats}; the model's weights are broken",
                     row.line
                 )));
@@ -145,22 +129,17 @@ mod tests {
     }
 
     fn sequence(len: usize, first_target: usize) -> Sequence {
-        Sequence { ids: (0..len).map(|i| (i * 7 % 11) as u32).collect(), first_target, line: 1 }
+        let ids = (0..len).map(|i| (i * 7 % 11) as u32).collect();
+        Sequence { ids, target: Target::From(first_target), line: 1 }
     }
 
     #[test]
     fn a_padded_batch_loses_what_its_rows_lose_alone() {
         let model = model();
         let rows = [sequence(5, 2), sequence(12, 4), sequence(9, 1)];
-        let alone: Vec<f64> = rows
-            .iter()
-            .map(|row| {
-                let batch = Batch::new(&[row], 11).unwrap();
-                f64::from(batch.loss_sum(&model).item())
-            })
-            .collect();
-        let together = Batch::new(&rows.each_ref(), 11).unwrap();
-        let sum = f64::from(together.loss_sum(&model).item());
+        let alone: Vec<f64> =
+            rows.iter().map(|row| f64::from(model.loss_sum(&[row]).unwrap().item())).collect();
+        let sum = f64::from(model.loss_sum(&rows.each_ref()).unwrap().item());
         assert!((sum - alone.iter().sum::<f64>()).abs() < 1e-4);
         for (loss, (nats, count)) in alone.iter().zip(sequence_losses(&model, &rows, 2).unwrap()) {
             assert!((loss - nats).abs() < 1e-4 && count > 0);
@@ -176,8 +155,7 @@ mod tests {
         ids.extend(&row.ids[5..]);
         let targets = Targets::new(ids, 11).unwrap();
         let expected = cross_entropy(&model.forward(&tokens), &targets).item() * 3.0;
-        let batch = Batch::new(&[&row], 11).unwrap();
-        assert!((batch.loss_sum(&model).item() - expected).abs() < 1e-4);
+        assert!((model.loss_sum(&[&row]).unwrap().item() - expected).abs() < 1e-4);
     }
 
     #[test]
@@ -195,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_id_beyond_the_vocabulary_is_an_error() {
-        let row = Sequence { ids: vec![1, 2, 11], first_target: 1, line: 1 };
-        assert!(Batch::new(&[&row], 11).is_err());
+        let row = Sequence::whole(vec![1, 2, 11], 1);
+        assert!(NextTokens::new(&[&row], 11).is_err());
     }
 }

@@ -5,6 +5,7 @@ use crate::Error;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Tokenizer as Inner};
 use transformer::{END_OF_TEXT, Tokenizer};
 
@@ -49,9 +50,36 @@ pub fn train_bpe(texts: &[&str], vocab_size: usize) -> Result<Tokenizer, Error> 
     Ok(Tokenizer::from_inner(inner))
 }
 
+/// The same tokenizer with the end of a text marked where texts are read whole, by an encoder: one
+/// end token before each text, for its state tells of the whole, and one behind.
+///
+/// # Errors
+/// If the tokenizer has no end token.
+pub fn mark_ends(tokenizer: Tokenizer) -> Result<Tokenizer, Error> {
+    let failed = |error: String| Error::Settings(format!("the tokenizer's ends: {error}"));
+    let end = tokenizer.end_of_text().ok_or_else(|| failed("it has no end token".into()))?;
+    let template = TemplateProcessing::builder()
+        .try_single(format!("{END_OF_TEXT} $A {END_OF_TEXT}"))
+        .map_err(failed)?
+        .special_tokens(vec![(END_OF_TEXT, end)])
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut inner = tokenizer.into_inner();
+    inner.with_post_processor(Some(template));
+    Ok(Tokenizer::from_inner(inner))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_read_whole_stands_between_ends() {
+        let tokenizer = mark_ends(train_bpe(&["the theme"], 270).unwrap()).unwrap();
+        let bare = tokenizer.encode("the theme").unwrap();
+        let expected = [&[0], &bare[..], &[0]].concat();
+        assert_eq!(tokenizer.encode_special("the theme").unwrap(), expected);
+    }
 
     #[test]
     fn any_text_comes_back_whole_b1() {

@@ -31,10 +31,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A step that could not be taken.
-    #[error("step {step}: {reason}")]
+    #[error("step {step}: {reason}{}", of_lines(lines))]
     Step {
         /// The step, from 1.
         step: usize,
+        /// The lines of its rows in their file.
+        lines: Vec<usize>,
         /// Why.
         reason: String,
     },
@@ -44,5 +46,17 @@ impl Error {
     /// A request that can't be carried out.
     pub fn settings(text: impl Into<String>) -> Error {
         Error::Settings(text.into())
+    }
+}
+
+/// The rows of a step, in words.
+fn of_lines(lines: &[usize]) -> String {
+    const SHOWN: usize = 16;
+    let shown: Vec<String> = lines.iter().take(SHOWN).map(usize::to_string).collect();
+    match lines.len() {
+        0 => String::new(),
+        1 => format!(" (the row of line {})", shown[0]),
+        ..=SHOWN => format!(" (the rows of lines {})", shown.join(", ")),
+        more => format!(" (the rows of lines {} and {} more)", shown.join(", "), more - SHOWN),
     }
 }

@@ -1,16 +1,18 @@
 //! A model measured on a task, each figure with its interval, beside the baselines.
 
-use crate::Error;
 use crate::baselines::{NGram, NearestProduct};
 use crate::batch::sequence_losses;
 use crate::data::Example;
 use crate::metrics::{
-    BleuCounts, Estimate, Mentions, Vocabulary, bits_per_byte, bootstrap, ratio_of_sums, rouge_l,
+    BleuCounts, Estimate, Mentions, Vocabulary, bits_per_byte, bootstrap, exact_match, macro_f1,
+    ratio_of_sums, rouge_l, token_f1,
 };
 use crate::sequence::Sequence;
+use crate::{Error, Learner};
 use serde::Serialize;
 use serde_json::{Value, json};
-use transformer::{Autoregressive, DecoderOnly, Generation, Tokenizer};
+use std::collections::BTreeMap;
+use transformer::{Autoregressive, Generation, Tokenizer};
 
 /// Rows that are computed side by side.
 const BATCH_SIZE: usize = 32;
@@ -36,7 +38,7 @@ pub struct Likelihood {
 /// # Errors
 /// If an id is not in the model's vocabulary.
 pub fn likelihood(
-    model: &impl DecoderOnly,
+    model: &impl Learner,
     sequences: &[Sequence],
     bytes: Option<&[usize]>,
 ) -> Result<Likelihood, Error> {
@@ -58,47 +60,106 @@ fn bits_per_byte_of_rows(rows: impl Iterator<Item = (f64, usize)>) -> Estimate {
 
 /// Bytes of each example's target, the space before it aside: that of the description alone.
 pub fn target_bytes(examples: &[Example]) -> Vec<usize> {
-    examples.iter().map(|example| description(example).len()).collect()
+    examples.iter().map(|example| example.target_text().len()).collect()
 }
 
-/// The target's text as it stood in the row.
-fn description(example: &Example) -> &str {
-    example.target.strip_prefix(' ').unwrap_or(&example.target)
-}
-
-/// What the model writes after each prompt, greedily, up to the end token or the context's end.
+/// What the model writes to each prompt, greedily, up to the end token, the context's end, or 1,024
+/// tokens where there is no context.
 ///
 /// # Errors
-/// If a prompt fills the context or cannot be tokenized.
+/// If a prompt fills the context.
 pub fn write(
-    model: &impl DecoderOnly,
+    model: &impl Autoregressive,
     tokenizer: &Tokenizer,
-    examples: &[Example],
+    sequences: &[Sequence],
     end: u32,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<String>, Error> {
-    let mut prompts = Vec::new();
-    for example in examples {
-        prompts.push(tokenizer.encode(&example.prompt)?);
-    }
+    let prompts: Vec<&[u32]> = sequences.iter().map(Sequence::prompt).collect();
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|&index| prompts[index].len());
+    let settings = Generation {
+        max_length: Some(model.max_seq_len().unwrap_or(1024)),
+        end_tokens: Some(vec![end]),
+        ..Generation::default()
+    };
     let mut texts = vec![String::new(); prompts.len()];
     for indices in order.chunks(BATCH_SIZE) {
-        let rows: Vec<&[u32]> = indices.iter().map(|&index| &prompts[index][..]).collect();
-        let settings = Generation {
-            max_length: Some(DecoderOnly::max_seq_len(model)),
-            end_tokens: Some(vec![end]),
-            ..Generation::default()
-        };
+        let rows: Vec<&[u32]> = indices.iter().map(|&index| prompts[index]).collect();
         let written = model.generate_batch(&rows, &settings)?;
         for (&index, ids) in indices.iter().zip(&written) {
-            let text = tokenizer.decode(&ids[prompts[index].len()..])?;
+            let text = tokenizer.decode(&ids[model.first_tokens(prompts[index]).len()..])?;
             texts[index] = text.strip_prefix(' ').unwrap_or(&text).to_string();
         }
         done(indices.len());
     }
     Ok(texts)
+}
+
+/// What texts are worth beside those that were wanted.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Texts {
+    /// The share that is the wanted text, but for letters' case, punctuation and articles.
+    pub exact_match: Estimate,
+    /// The F-measure of words.
+    pub token_f1: Estimate,
+    /// The F-measure of the longest common subsequence of words.
+    pub rouge_l: Estimate,
+    /// Corpus BLEU.
+    pub bleu: Estimate,
+}
+
+/// Measures one text for each example.
+pub fn texts(examples: &[Example], texts: &[String]) -> Texts {
+    let mean = |figure: fn(&str, &str) -> f64| {
+        let pairs = examples.iter().zip(texts);
+        let rows = pairs.map(|(example, text)| (figure(example.target_text(), text), 1.0));
+        ratio_of_sums(&rows.collect::<Vec<_>>(), BOOTSTRAP_SEED)
+    };
+    let (exact_match, token_f1, rouge_l) = (mean(exact_match), mean(token_f1), mean(rouge_l));
+    Texts { exact_match, token_f1, rouge_l, bleu: corpus_bleu(examples, texts) }
+}
+
+fn corpus_bleu(examples: &[Example], texts: &[String]) -> Estimate {
+    let pairs = examples.iter().zip(texts);
+    let counts: Vec<BleuCounts> =
+        pairs.map(|(example, text)| BleuCounts::new(example.target_text(), text)).collect();
+    bootstrap(counts.len(), BOOTSTRAP_SEED, |rows| {
+        let mut corpus = BleuCounts::default();
+        rows.iter().for_each(|&row| corpus += counts[row]);
+        corpus.score()
+    })
+}
+
+/// How well classes are told.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Classes {
+    /// The share told right.
+    pub accuracy: Estimate,
+    /// See [`macro_f1`].
+    pub macro_f1: Estimate,
+}
+
+/// Measures one label for each example.
+pub fn classes(examples: &[Example], labels: &[impl AsRef<str>]) -> Classes {
+    let rows: Vec<(&str, &str)> =
+        examples.iter().zip(labels).map(|(row, label)| (&row.target[..], label.as_ref())).collect();
+    let right: Vec<(f64, f64)> =
+        rows.iter().map(|(wanted, told)| (f64::from(wanted == told), 1.0)).collect();
+    let of_rows = |drawn: &[usize]| macro_f1(drawn.iter().map(|&row| rows[row]));
+    Classes {
+        accuracy: ratio_of_sums(&right, BOOTSTRAP_SEED),
+        macro_f1: bootstrap(rows.len(), BOOTSTRAP_SEED, of_rows),
+    }
+}
+
+/// The baseline of `classify`: the class that most training rows have, told of every row.
+pub fn classify_baselines(training: &[Example], rows: &[Example]) -> Value {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    training.iter().for_each(|row| *counts.entry(&row.target).or_default() += 1);
+    let majority =
+        counts.iter().rev().max_by_key(|(_, count)| **count).map_or("", |(label, _)| label);
+    json!({ "majority": classes(rows, &vec![majority; rows.len()]) })
 }
 
 /// What descriptions are worth: those that a model wrote, or a baseline.
@@ -128,18 +189,12 @@ pub fn descriptions(products: &[Example], texts: &[String], shop: &Vocabulary) -
     let coverage: Vec<_> = mentions.iter().map(Mentions::coverage).collect();
     let hallucinated: Vec<_> = mentions.iter().map(Mentions::hallucinated).collect();
     let rouge: Vec<(f64, f64)> =
-        pairs().map(|(product, text)| (rouge_l(description(product), text), 1.0)).collect();
-    let counts: Vec<BleuCounts> =
-        pairs().map(|(product, text)| BleuCounts::new(description(product), text)).collect();
+        pairs().map(|(product, text)| (rouge_l(product.target_text(), text), 1.0)).collect();
     Descriptions {
         attribute_coverage: ratio_of_sums(&coverage, BOOTSTRAP_SEED),
         hallucinated_attributes: ratio_of_sums(&hallucinated, BOOTSTRAP_SEED),
         rouge_l: ratio_of_sums(&rouge, BOOTSTRAP_SEED),
-        bleu: bootstrap(counts.len(), BOOTSTRAP_SEED, |rows| {
-            let mut corpus = BleuCounts::default();
-            rows.iter().for_each(|&row| corpus += counts[row]);
-            corpus.score()
-        }),
+        bleu: corpus_bleu(products, texts),
     }
 }
 

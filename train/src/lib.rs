@@ -6,7 +6,7 @@
 //! | [`bpe`] | a byte-level tokenizer trained on one's own text |
 //! | [`sequence`] | rows as token ids |
 //! | [`token_file`] | token ids on disk, for data larger than memory |
-//! | [`batch`] | sequences side by side, and their loss |
+//! | [`batch`], [`learner`] | sequences side by side, and their loss under any model |
 //! | [`optimizer`] | SGD, Adam, AdamW, Lion, Muon; clipping, learning-rate schedules |
 //! | [`settings`] | what fixes a run, and the order of its rows |
 //! | [`training`] | the training loop |
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod learner;
 pub mod masking;
 pub mod metrics;
 pub mod optimizer;
@@ -36,6 +37,7 @@ pub mod token_file;
 pub mod training;
 
 pub use error::Error;
+pub use learner::Learner;
 pub use peak_memory::peak_rss_bytes;
 pub use preset::Preset;
 

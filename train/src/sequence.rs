@@ -5,26 +5,67 @@ use crate::data::Example;
 use std::borrow::Cow;
 use transformer::Tokenizer;
 
-/// Token ids of a row, or of a block of joined rows.
+/// Token ids of a row, or of a block of joined rows, and what is to be learned of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// The ids, the end token included.
+    /// The ids: of all that a decoder reads and writes, its end token included; elsewhere of the text
+    /// that is read.
     pub ids: Vec<u32>,
-    /// The index of the first id that is to be predicted, at least 1.
-    pub first_target: usize,
+    /// What is to be learned.
+    pub target: Target,
     /// The line of the row in its file; of a block, the line its first token comes from.
     pub line: usize,
 }
 
+/// What is to be learned of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Its own ids from this index on, at least 1, each from those before it.
+    From(usize),
+    /// The class of the text.
+    Class(u32),
+    /// The ids of another text, its end token included.
+    Text(Vec<u32>),
+}
+
 impl Sequence {
-    /// Tokens that the model reads: all but the last.
-    pub fn input_len(&self) -> usize {
-        self.ids.len() - 1
+    /// A sequence of which all but the first id is to be predicted.
+    pub fn whole(ids: Vec<u32>, line: usize) -> Sequence {
+        Sequence { ids, target: Target::From(1), line }
     }
 
-    /// Tokens that it must predict.
+    /// Tokens that the model reads: of its own ids all but the last, which nothing follows.
+    pub fn input_len(&self) -> usize {
+        match &self.target {
+            Target::From(_) => self.ids.len() - 1,
+            Target::Class(_) => self.ids.len(),
+            Target::Text(text) => self.ids.len() + text.len(),
+        }
+    }
+
+    /// The tokens of its longest text, as the model reads it.
+    pub fn longest(&self) -> usize {
+        match &self.target {
+            Target::Text(text) => self.ids.len().max(text.len()),
+            _ => self.input_len(),
+        }
+    }
+
+    /// The ids that a model is given to write the target.
+    pub fn prompt(&self) -> &[u32] {
+        match self.target {
+            Target::From(first) => &self.ids[..first],
+            _ => &self.ids,
+        }
+    }
+
+    /// What is to be predicted: tokens, or one class.
     pub fn target_count(&self) -> usize {
-        self.ids.len() - self.first_target
+        match &self.target {
+            Target::From(first) => self.ids.len() - first,
+            Target::Class(_) => 1,
+            Target::Text(text) => text.len(),
+        }
     }
 }
 
@@ -50,17 +91,20 @@ impl<T: AsRef<[Sequence]>> Sequences for T {
     }
 }
 
-/// Each example as one sequence: the prompt is given, the target and the end token are predicted.
+/// Each example as one sequence of a decoder: the prompt is given, the target and the end token are
+/// predicted.
 ///
 /// # Errors
-/// If a text cannot be tokenized.
+/// If a text cannot be tokenized, or there is no tokenizer for it.
 pub fn prompted(
     examples: &[Example],
-    tokenizer: &Tokenizer,
-    end: u32,
+    tokenizer: Option<(&Tokenizer, u32)>,
 ) -> Result<Vec<Sequence>, Error> {
     let sequence = |example: &Example| {
-        let mut ids = tokenizer.encode(&example.prompt)?;
+        let mut ids = match &example.ids {
+            Some(ids) => ids.clone(),
+            None => with(tokenizer, example)?.0.encode(&example.prompt)?,
+        };
         let first_target = ids.len();
         if first_target == 0 {
             return Err(Error::settings(format!(
@@ -68,11 +112,81 @@ pub fn prompted(
                 example.line
             )));
         }
-        ids.extend(tokenizer.encode(&example.target)?);
-        ids.push(end);
-        Ok(Sequence { ids, first_target, line: example.line })
+        ids.extend(target_ids(example, tokenizer, &example.target)?);
+        Ok(Sequence { ids, target: Target::From(first_target), line: example.line })
     };
     examples.iter().map(sequence).collect()
+}
+
+/// Each example as a source, with the special tokens that the tokenizer puts around it, and the text
+/// that an encoder–decoder is to write, the end token last.
+///
+/// # Errors
+/// If a text cannot be tokenized, or there is no tokenizer for it.
+pub fn pairs(
+    examples: &[Example],
+    tokenizer: Option<(&Tokenizer, u32)>,
+) -> Result<Vec<Sequence>, Error> {
+    let sequence = |example: &Example| {
+        let ids = match &example.ids {
+            Some(ids) => ids.clone(),
+            None => with(tokenizer, example)?.0.encode_special(&example.prompt)?,
+        };
+        let target = Target::Text(target_ids(example, tokenizer, example.target_text())?);
+        Ok(Sequence { ids, target, line: example.line })
+    };
+    examples.iter().map(sequence).collect()
+}
+
+/// Each example as a text, with the special tokens that the tokenizer puts around it, and its class:
+/// the place of its label among `labels`.
+///
+/// # Errors
+/// If a text cannot be tokenized, there is no tokenizer for it, or a label is none of `labels`.
+pub fn labelled(
+    examples: &[Example],
+    tokenizer: Option<&Tokenizer>,
+    labels: &[String],
+) -> Result<Vec<Sequence>, Error> {
+    let sequence = |example: &Example| {
+        let ids = match (&example.ids, tokenizer) {
+            (Some(ids), _) => ids.clone(),
+            (None, Some(tokenizer)) => tokenizer.encode_special(&example.prompt)?,
+            (None, None) => return Err(no_tokenizer(example.line)),
+        };
+        let class = labels.iter().position(|label| *label == example.target).ok_or_else(|| {
+            Error::settings(format!(
+                "line {}: label {:?} was never seen in training; the classes are {}",
+                example.line,
+                example.target,
+                labels.join(", ")
+            ))
+        })?;
+        Ok(Sequence { ids, target: Target::Class(class as u32), line: example.line })
+    };
+    examples.iter().map(sequence).collect()
+}
+
+/// The ids of what is to be written, the end token last.
+fn target_ids(
+    example: &Example,
+    tokenizer: Option<(&Tokenizer, u32)>,
+    text: &str,
+) -> Result<Vec<u32>, Error> {
+    if let Some(ids) = &example.target_ids {
+        return Ok(ids.clone());
+    }
+    let (tokenizer, end) = with(tokenizer, example)?;
+    let mut ids = tokenizer.encode(text)?;
+    ids.push(end);
+    Ok(ids)
+}
+
+fn with<'a>(
+    tokenizer: Option<(&'a Tokenizer, u32)>,
+    example: &Example,
+) -> Result<(&'a Tokenizer, u32), Error> {
+    tokenizer.ok_or_else(|| no_tokenizer(example.line))
 }
 
 /// The examples' texts joined, each followed by the end token (rows of ids as they are), and cut
@@ -93,11 +207,7 @@ pub fn packed(
     }
     check_block_fits(ids.len(), seq_len)?;
     let starts = (0..ids.len() - seq_len).step_by(seq_len);
-    let block = |start: usize| Sequence {
-        ids: ids[start..=start + seq_len].to_vec(),
-        first_target: 1,
-        line: lines[start],
-    };
+    let block = |start: usize| Sequence::whole(ids[start..=start + seq_len].to_vec(), lines[start]);
     Ok(starts.map(block).collect())
 }
 
@@ -142,8 +252,41 @@ fn no_tokenizer(line: usize) -> Error {
 /// Parts the sequences of which the model can read all tokens from the lines of those it cannot.
 pub fn fitting(sequences: Vec<Sequence>, max_len: usize) -> (Vec<Sequence>, Vec<usize>) {
     let (fit, long): (Vec<_>, Vec<_>) =
-        sequences.into_iter().partition(|sequence| sequence.input_len() <= max_len);
+        sequences.into_iter().partition(|sequence| sequence.longest() <= max_len);
     (fit, long.into_iter().map(|sequence| sequence.line).collect())
+}
+
+/// Cuts the ends off the sequences that the model cannot read whole, and tells the lines of those that
+/// were cut and of those that were left out because nothing to be learned is left of them. Of a text
+/// with a class, and of a source, the last token stays the last: it may mark the text's end.
+pub fn cut(sequences: Vec<Sequence>, max_len: usize) -> (Vec<Sequence>, Vec<usize>, Vec<usize>) {
+    let (mut kept, mut shortened, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for mut sequence in sequences {
+        if sequence.longest() > max_len {
+            match &mut sequence.target {
+                Target::From(first) if *first > max_len => {
+                    left_out.push(sequence.line);
+                    continue;
+                }
+                Target::From(_) => sequence.ids.truncate(max_len + 1),
+                Target::Class(_) => cut_before_last(&mut sequence.ids, max_len),
+                Target::Text(text) => {
+                    text.truncate(max_len);
+                    cut_before_last(&mut sequence.ids, max_len);
+                }
+            }
+            shortened.push(sequence.line);
+        }
+        kept.push(sequence);
+    }
+    (kept, shortened, left_out)
+}
+
+fn cut_before_last(ids: &mut Vec<u32>, max_len: usize) {
+    if let Some(&last) = ids.last().filter(|_| ids.len() > max_len) {
+        ids.truncate(max_len);
+        *ids.last_mut().expect("max_len is at least 1") = last;
+    }
 }
 
 #[cfg(test)]
@@ -152,14 +295,8 @@ mod tests {
     use crate::bpe::train_bpe;
 
     fn example(ids: Option<Vec<u32>>, target: &str, line: usize) -> Example {
-        Example {
-            prompt: "colour: red\ndescription:".into(),
-            target: target.into(),
-            ids,
-            line,
-            category: None,
-            attributes: Vec::new(),
-        }
+        let prompt = "colour: red\ndescription:".into();
+        Example { prompt, target: target.into(), ids, line, ..Example::default() }
     }
 
     #[test]
@@ -167,7 +304,7 @@ mod tests {
         let rows = [example(Some(vec![1, 2, 3, 4]), "", 1), example(Some(vec![5, 6, 7, 8]), "", 2)];
         let blocks = packed(&rows, None, 3).unwrap();
         assert_eq!(blocks.len(), 2);
-        assert_eq!((&blocks[0].ids[..], blocks[0].first_target), (&[1, 2, 3, 4][..], 1));
+        assert_eq!(blocks[0], Sequence::whole(vec![1, 2, 3, 4], 1));
         assert_eq!((&blocks[1].ids[..], blocks[1].line), (&[4, 5, 6, 7][..], 1));
     }
 
@@ -183,8 +320,10 @@ mod tests {
     #[test]
     fn only_target_and_end_token_are_predicted() {
         let tokenizer = train_bpe(&["red"], 300).unwrap();
-        let sequence = &prompted(&[example(None, " A red one.", 4)], &tokenizer, 0).unwrap()[0];
-        let (given, predicted) = sequence.ids.split_at(sequence.first_target);
+        let sequence =
+            &prompted(&[example(None, " A red one.", 4)], Some((&tokenizer, 0))).unwrap()[0];
+        let Target::From(first) = sequence.target else { panic!("of another kind") };
+        let (given, predicted) = sequence.ids.split_at(first);
         assert_eq!(tokenizer.decode(given).unwrap(), "colour: red\ndescription:");
         assert_eq!(tokenizer.decode(predicted).unwrap(), " A red one.");
         assert_eq!((predicted.last(), sequence.line), (Some(&0), 4));
@@ -207,8 +346,53 @@ mod tests {
 
     #[test]
     fn long_rows_are_told_by_their_lines() {
-        let rows = [4, 9].map(|len| Sequence { ids: vec![0; len], first_target: 1, line: len });
+        let rows = [4, 9].map(|len| Sequence::whole(vec![0; len], len));
         let (fit, long) = fitting(rows.to_vec(), 5);
         assert_eq!((fit.len(), long), (1, vec![9]));
+    }
+
+    #[test]
+    fn what_is_cut_keeps_a_target_and_a_texts_last_token() {
+        let of = |target, line| Sequence { ids: vec![1, 2, 3, 4, 5, 9], target, line };
+        let rows = [
+            of(Target::From(2), 1),
+            of(Target::From(4), 2),
+            of(Target::Class(1), 3),
+            of(Target::Text(vec![6, 7, 8, 0]), 4),
+            Sequence::whole(vec![1, 2], 5),
+        ];
+        let (kept, shortened, left_out) = cut(rows.to_vec(), 3);
+        assert_eq!((shortened, left_out), (vec![1, 3, 4], vec![2]));
+        let ids: Vec<&[u32]> = kept.iter().map(|row| &row.ids[..]).collect();
+        assert_eq!(ids, [&[1, 2, 3, 4][..], &[1, 2, 9], &[1, 2, 9], &[1, 2]]);
+        assert_eq!(kept[2].target, Target::Text(vec![6, 7, 8]));
+        assert!(kept.iter().all(|row| row.longest() <= 3 && row.target_count() > 0));
+    }
+
+    #[test]
+    fn a_source_and_its_text_stand_apart() {
+        let tokenizer = train_bpe(&["red"], 300).unwrap();
+        let pair = &pairs(&[example(None, " A red one.", 4)], Some((&tokenizer, 0))).unwrap()[0];
+        assert_eq!(tokenizer.decode(&pair.ids).unwrap(), "colour: red\ndescription:");
+        let Target::Text(text) = &pair.target else { panic!("of another kind") };
+        assert_eq!(tokenizer.decode(text).unwrap(), "A red one.");
+        assert_eq!(text.last(), Some(&0));
+        let ids = Example { target_ids: Some(vec![5, 6]), ..example(Some(vec![3]), "", 1) };
+        let expected = Sequence { ids: vec![3], target: Target::Text(vec![5, 6]), line: 1 };
+        assert_eq!(pairs(&[ids.clone()], None).unwrap(), [expected]);
+        let joined = Sequence { ids: vec![3, 5, 6], target: Target::From(1), line: 1 };
+        assert_eq!(prompted(&[ids], None).unwrap(), [joined]);
+    }
+
+    #[test]
+    fn a_label_is_a_place_among_the_labels() {
+        let labels = ["bad".to_string(), "good".to_string()];
+        let rows = [example(Some(vec![3]), "good", 1), example(Some(vec![4]), "fair", 2)];
+        let first = &labelled(&rows[..1], None, &labels).unwrap()[0];
+        assert_eq!((&first.target, first.input_len()), (&Target::Class(1), 1));
+        assert_eq!(
+            labelled(&rows, None, &labels).unwrap_err().to_string(),
+            "line 2: label \"fair\" was never seen in training; the classes are bad, good"
+        );
     }
 }

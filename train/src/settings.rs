@@ -1,9 +1,11 @@
 //! What fixes a run, and the order in which it takes rows.
 
 use crate::Error;
-use crate::optimizer::{Kind, Numbers, Optimizer, Schedule};
+use crate::optimizer::{Group, Kind, Numbers, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
-use tensor::{Float, Rng};
+use std::sync::Arc;
+use tensor::{Float, Precision, Rng, Tensor};
+use transformer::Module;
 
 /// What fixes a run, besides its data and the model it starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,16 @@ pub struct Settings {
     pub weight_decay: f64,
     /// The largest global norm of the gradients.
     pub clip: Option<f64>,
+    /// What the learning rate is multiplied with from each block to the one below it.
+    pub layer_decay: Option<f64>,
+    /// What names of parameters begin with that are not trained.
+    pub freeze: Vec<String>,
+    /// β of the average of the weights over the steps, if one is kept.
+    pub average: Option<f64>,
+    /// Precision of matrix products.
+    pub precision: Precision,
+    /// Whether each block is computed a second time in the backward pass, rather than kept.
+    pub recompute: bool,
     /// Whether the rows are shuffled anew for each epoch, or taken in the file's order.
     pub shuffle: bool,
     /// What fixes the order of rows and dropout.
@@ -48,6 +60,11 @@ impl Default for Settings {
             numbers: Numbers::default(),
             weight_decay: 0.0,
             clip: None,
+            layer_decay: None,
+            freeze: Vec::new(),
+            average: None,
+            precision: Precision::F32,
+            recompute: false,
             shuffle: true,
             seed: 0,
         }
@@ -83,15 +100,59 @@ impl Settings {
         if self.clip.is_some_and(|clip| clip <= 0.0 || clip.is_nan()) {
             return wrong("--clip must be above 0; leave it out to clip nothing".into());
         }
-        self.optimizer().map(|_| ())
+        if let Some(decay) = self.layer_decay.filter(|decay| !(*decay > 0.0 && *decay <= 1.0)) {
+            return wrong(format!("--layer-decay is {decay}; it must be above 0 and at most 1"));
+        }
+        if let Some(decay) = self.average.filter(|decay| !(0.0..1.0).contains(decay)) {
+            return wrong(format!("--ema is {decay}; it must be in [0, 1)"));
+        }
+        self.optimizer.build(&self.numbers, self.weight_decay, self.clip, |all| all).map(|_| ())
     }
 
-    /// The optimizer that they describe.
+    /// The optimizer that they describe, of the parameters of `model`.
     ///
     /// # Errors
     /// If a number is out of range or not this optimizer's.
-    pub fn optimizer(&self) -> Result<Box<dyn Optimizer>, Error> {
-        self.optimizer.build(&self.numbers, self.weight_decay, self.clip)
+    pub fn optimizer_for(&self, model: &impl Module) -> Result<Box<dyn Optimizer>, Error> {
+        let depths = self.layer_decay.map(|decay| (decay, Depths::of(model)));
+        let arrange = |groups: Vec<Group>| match depths {
+            Some((decay, depths)) => depths.by_depth(&groups, decay),
+            None => groups,
+        };
+        self.optimizer.build(&self.numbers, self.weight_decay, self.clip, arrange)
+    }
+
+    /// Freezes the parameters whose names begin with one of [`Settings::freeze`]; those that were
+    /// frozen before stay so.
+    ///
+    /// # Errors
+    /// If no parameter's name begins so.
+    pub fn freeze(&self, model: &mut impl Module) -> Result<(), Error> {
+        for start in &self.freeze {
+            let begins = |name: &str| {
+                name.strip_prefix(&**start)
+                    .is_some_and(|rest| matches!(rest, "" | ".") || rest.starts_with('.'))
+            };
+            let mut found = false;
+            for (name, parameter) in model.parameters_mut() {
+                if begins(&name) {
+                    parameter.freeze();
+                    found = true;
+                }
+            }
+            if !found {
+                let names = model.parameters().into_iter().map(|(name, _)| name);
+                let mut parts: Vec<String> = names
+                    .map(|name| name.split('.').take(2).collect::<Vec<_>>().join("."))
+                    .collect();
+                parts.dedup();
+                return Err(Error::settings(format!(
+                    "--freeze {start}: no parameter's name begins so; they begin with {}",
+                    parts.join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Rows of one step.
@@ -103,6 +164,48 @@ impl Settings {
     pub fn steps_per_epoch(&self, rows: usize) -> usize {
         rows.div_ceil(self.rows_per_step())
     }
+}
+
+/// How far from the input parameters lie: the embeddings 0, the blocks from 1, what follows them last.
+#[derive(Clone, Copy, Debug)]
+struct Depths {
+    most: usize,
+}
+
+impl Depths {
+    fn of(model: &impl Module) -> Depths {
+        let names = model.parameters().into_iter().map(|(name, _)| name);
+        Depths { most: 2 + names.filter_map(|name| block_of(&name)).max().unwrap_or(0) }
+    }
+
+    /// Each group once for each depth, its learning rate multiplied with `decay` for each block above.
+    fn by_depth(self, groups: &[Group], decay: f64) -> Vec<Group> {
+        let at = |depth: usize| {
+            let factor = decay.powi((self.most - depth) as i32);
+            groups.iter().map(move |group| {
+                let all = group.holds.clone();
+                let holds =
+                    move |name: &str, value: &Tensor| self.depth(name) == depth && all(name, value);
+                let lr_factor = group.lr_factor * factor;
+                Group { holds: Arc::new(holds), lr_factor, ..*group }
+            })
+        };
+        (0..=self.most).flat_map(at).collect()
+    }
+
+    fn depth(self, name: &str) -> usize {
+        match block_of(name) {
+            Some(block) => block + 1,
+            None if name.contains("embedding") => 0,
+            None => self.most,
+        }
+    }
+}
+
+/// The number of the block that a parameter is part of.
+fn block_of(name: &str) -> Option<usize> {
+    let (_, rest) = name.split_once("blocks.")?;
+    rest.split('.').next()?.parse().ok()
 }
 
 /// Separate streams of randomness drawn from one seed.

@@ -34,7 +34,7 @@ fn model() -> Gpt2 {
 fn around_training(model: &mut Gpt2, length: impl Fn(usize) -> usize) -> (f64, f64) {
     let sequence = |i: usize| {
         let ids = (0..length(i)).map(|t| ((t * t + i) % 4096) as u32).collect();
-        Sequence { ids, first_target: 1, line: i }
+        Sequence::whole(ids, i)
     };
     let sequences: Vec<Sequence> = (0..64).map(sequence).collect();
     let settings = Settings { steps: 1000, batch_size: 4, ..Settings::default() };

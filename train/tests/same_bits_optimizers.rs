@@ -20,7 +20,7 @@ fn weights(optimizer: Kind, threads: usize) -> Vec<Vec<Float>> {
     let sequences: Vec<Sequence> = (0..20)
         .map(|i| {
             let ids = (0..25 - i % 5).map(|t| ((t * 5 + i * t) % 61) as u32).collect();
-            Sequence { ids, first_target: 1, line: i }
+            Sequence::whole(ids, i)
         })
         .collect();
     let lr = if optimizer == Kind::Sgd { 0.1 } else { 1e-3 };

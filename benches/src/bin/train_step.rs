@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     train::set_threads(arguments.threads)?;
-    let config = arguments.preset.config();
+    let config = arguments.preset.config().ok_or("--preset is gpt2, mini or tiny")?;
     if arguments.steps == 0 || arguments.batch == 0 || arguments.seq < 2 {
         return Err("--steps and --batch must be at least 1, --seq at least 2".into());
     }

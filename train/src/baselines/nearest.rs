@@ -43,14 +43,8 @@ mod tests {
 
     fn product(attributes: &[(&str, &str)], description: &str) -> Example {
         let text = |&(field, value): &(&str, &str)| (field.to_string(), value.to_string());
-        Example {
-            prompt: String::new(),
-            target: format!(" {description}"),
-            ids: None,
-            line: 1,
-            category: None,
-            attributes: attributes.iter().map(text).collect(),
-        }
+        let attributes = attributes.iter().map(text).collect();
+        Example { target: format!(" {description}"), line: 1, attributes, ..Example::default() }
     }
 
     #[test]

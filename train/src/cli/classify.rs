@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     in_batches(&loaded, &texts, |input| {
         let logits = loaded.model.outputs(input)?.logits.expect("a classifier has logits");
         for row in rows_of(&problem.probabilities(&logits).value().contiguous()) {
-            let best = (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+            let best = likeliest(&row);
             if row.iter().any(|p| p.is_nan()) {
                 let text = "the model's scores are not numbers; its weights are broken";
                 return Err(Error::settings(text));
@@ -74,4 +74,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
 /// `[rows, width]`
 pub fn rows_of(x: &Tensor) -> Vec<Vec<tensor::Float>> {
     x.data().chunks(x.size(-1).max(1)).map(<[_]>::to_vec).collect()
+}
+
+/// The index of the highest score, the first of equals.
+pub fn likeliest(scores: &[tensor::Float]) -> usize {
+    (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
 }

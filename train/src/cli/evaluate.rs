@@ -1,17 +1,19 @@
 //! `attendant evaluate`
 
 use super::Common;
+use super::classify::{likeliest, rows_of};
 use super::model::Loaded;
 use super::output::print;
-use crate::Error;
 use crate::data::{Example, Rows, Task, read_rows};
 use crate::evaluation::{self, likelihood};
-use crate::sequence::{Sequence, fitting, packed, prompted};
+use crate::sequence::{Sequence, fitting, labelled, packed, pairs, prompted};
+use crate::{Error, Learner};
+use autograd::no_grad;
 use clap::Args;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use transformer::{DecoderOnly, Model};
+use transformer::Model;
 
 /// Measure a model on a file, beside baselines.
 #[derive(Args)]
@@ -38,8 +40,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     if arguments.predictions.is_some() && arguments.task == Task::LanguageModel {
         return Err(Error::Usage(
-            "--predictions needs a task that writes a text; leave it out, or measure --task \
-             describe"
+            "--predictions needs a task that writes a text or tells a class; leave it out, or \
+             measure another --task"
                 .into(),
         ));
     }
@@ -50,19 +52,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         None => None,
     };
     let loaded = Loaded::open(&arguments.model)?;
-    loaded.require_language_model()?;
     let measured = Measured { loaded: &loaded, examples: &examples, training: training.as_deref() };
-    let (result, texts) = match &loaded.model {
-        Model::Gpt2(model) => measured.task(arguments.task, model)?,
-        Model::Llama(model) => measured.task(arguments.task, model)?,
-        other => {
-            return Err(Error::settings(format!(
-                "{}: is a {}, which does not write on; evaluate takes gpt2, llama, qwen2 and qwen3",
-                arguments.model.display(),
-                other.model_type()
-            )));
-        }
-    };
+    let (result, texts) = measured.task(arguments.task)?;
     if let Some(path) = &arguments.predictions {
         write_predictions(path, &rows, &texts)?;
     }
@@ -80,34 +71,111 @@ struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    /// The figures of a task, and the texts that were written.
-    fn task(&self, task: Task, model: &impl DecoderOnly) -> Result<(Value, Vec<String>), Error> {
+    /// The figures of a task, and the texts that were written or the classes that were told.
+    fn task(&self, task: Task) -> Result<(Value, Vec<String>), Error> {
         match task {
-            Task::LanguageModel => Ok((language_model(model, self)?, Vec::new())),
-            Task::Describe => describe(model, self),
+            Task::Classify => self.classify(),
+            Task::LanguageModel => Ok((self.language_model()?, Vec::new())),
+            Task::Describe | Task::Answer | Task::Seq2seq => self.written(task),
+        }
+    }
+
+    fn language_model(&self) -> Result<Value, Error> {
+        let Measured { loaded, examples, training } = *self;
+        loaded.require_language_model()?;
+        let Some(seq_len) = loaded.model.max_seq_len() else {
+            return Err(Error::settings(format!(
+                "{}: is a {}, which does not write on; measure --task seq2seq",
+                loaded.source().display(),
+                loaded.model.model_type()
+            )));
+        };
+        let has_text = examples.iter().all(|example| example.ids.is_none());
+        let tokenizer = match has_text {
+            true => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
+            false => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
+        };
+        let blocks =
+            packed(examples, tokenizer, seq_len).or_else(|_| short(examples, tokenizer))?;
+        let bytes = match loaded.tokenizer.as_ref() {
+            Some(tokenizer) => Some(block_bytes(&blocks, tokenizer)?),
+            None => None,
+        };
+        let mut result = object(likelihood(&loaded.model, &blocks, bytes.as_deref())?);
+        if let (Some(training), true) = (training, has_text) {
+            let baselines = evaluation::language_model_baselines(training, examples);
+            result.insert("baselines".into(), baselines);
+        }
+        Ok(result.into())
+    }
+
+    fn classify(&self) -> Result<(Value, Vec<String>), Error> {
+        let Measured { loaded, examples, training } = *self;
+        let classes = loaded.model.labels();
+        let sequences = labelled(examples, loaded.tokenizer.as_ref(), classes)?;
+        self.refuse_long(&sequences)?;
+        let likelihood = likelihood(&loaded.model, &sequences, None)?;
+        let told = classes_of(&loaded.model, &sequences)?;
+        let labels: Vec<String> = told.into_iter().map(|class| classes[class].clone()).collect();
+        let mut result = Map::new();
+        result.insert("loss".into(), serde_json::to_value(likelihood.loss).unwrap_or_default());
+        result.append(&mut object(evaluation::classes(examples, &labels)));
+        if let Some(training) = training {
+            let baselines = evaluation::classify_baselines(training, examples);
+            result.insert("baselines".into(), baselines);
+        }
+        Ok((result.into(), labels))
+    }
+
+    fn written(&self, task: Task) -> Result<(Value, Vec<String>), Error> {
+        let Measured { loaded, examples, training } = *self;
+        loaded.require_language_model()?;
+        let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
+        let with_end = Some((tokenizer, end));
+        let sequences = match loaded.model.is_encoder_decoder() {
+            true => pairs(examples, with_end)?,
+            false => prompted(examples, with_end)?,
+        };
+        self.refuse_long(&sequences)?;
+        let bytes = evaluation::target_bytes(examples);
+        let mut result = object(likelihood(&loaded.model, &sequences, Some(&bytes))?);
+        let texts = evaluation::write(&loaded.model, tokenizer, &sequences, end, |_| {})?;
+        if task != Task::Describe {
+            result.append(&mut object(evaluation::texts(examples, &texts)));
+            return Ok((result.into(), texts));
+        }
+        let shop = evaluation::shop_vocabulary(examples.iter().chain(training.unwrap_or_default()));
+        result.append(&mut object(evaluation::descriptions(examples, &texts, &shop)));
+        if let Some(training) = training {
+            let baselines = evaluation::describe_baselines(training, examples, &shop);
+            result.insert("baselines".into(), baselines);
+        }
+        Ok((result.into(), texts))
+    }
+
+    fn refuse_long(&self, sequences: &[Sequence]) -> Result<(), Error> {
+        let Some(context) = self.loaded.model.max_seq_len() else { return Ok(()) };
+        let (_, long) = fitting(sequences.to_vec(), context);
+        match long.first() {
+            None => Ok(()),
+            Some(line) => Err(Error::settings(format!(
+                "{} rows are longer than the model's context of {context} tokens, the first is \
+                 line {line}; leave them out",
+                long.len(),
+            ))),
         }
     }
 }
 
-fn language_model(model: &impl DecoderOnly, measured: &Measured<'_>) -> Result<Value, Error> {
-    let Measured { loaded, examples, training } = *measured;
-    let has_text = examples.iter().all(|example| example.ids.is_none());
-    let tokenizer = match has_text {
-        true => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
-        false => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
-    };
-    let blocks =
-        packed(examples, tokenizer, model.max_seq_len()).or_else(|_| short(examples, tokenizer))?;
-    let bytes = match loaded.tokenizer.as_ref() {
-        Some(tokenizer) => Some(block_bytes(&blocks, tokenizer)?),
-        None => None,
-    };
-    let mut result = object(likelihood(model, &blocks, bytes.as_deref())?);
-    if let (Some(training), true) = (training, has_text) {
-        let baselines = evaluation::language_model_baselines(training, examples);
-        result.insert("baselines".into(), baselines);
+/// The likeliest class of each text.
+fn classes_of(model: &Model, sequences: &[Sequence]) -> Result<Vec<usize>, Error> {
+    let mut told = Vec::new();
+    for rows in sequences.chunks(32) {
+        let rows: Vec<&Sequence> = rows.iter().collect();
+        let (scores, _) = no_grad(|| model.scores(&rows))?;
+        told.extend(rows_of(&scores.value().contiguous()).iter().map(|row| likeliest(row)));
     }
-    Ok(result.into())
+    Ok(told)
 }
 
 /// Data that does not fill one block of the model's context, as one shorter block.
@@ -128,34 +196,6 @@ fn block_bytes(
 ) -> Result<Vec<usize>, Error> {
     let bytes = |block: &Sequence| Ok(tokenizer.decode(&block.ids[1..])?.len());
     blocks.iter().map(bytes).collect()
-}
-
-fn describe(
-    model: &impl DecoderOnly,
-    measured: &Measured<'_>,
-) -> Result<(Value, Vec<String>), Error> {
-    let Measured { loaded, examples, training } = *measured;
-    let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
-    let sequences = prompted(examples, tokenizer, end)?;
-    let (_, long) = fitting(sequences.clone(), model.max_seq_len());
-    if let Some(line) = long.first() {
-        return Err(Error::settings(format!(
-            "{} rows are longer than the model's context of {} tokens, the first is line {line}; \
-             leave them out",
-            long.len(),
-            model.max_seq_len()
-        )));
-    }
-    let bytes = evaluation::target_bytes(examples);
-    let mut result = object(likelihood(model, &sequences, Some(&bytes))?);
-    let texts = evaluation::write(model, tokenizer, examples, end, |_| {})?;
-    let shop = evaluation::shop_vocabulary(examples.iter().chain(training.unwrap_or_default()));
-    result.append(&mut object(evaluation::descriptions(examples, &texts, &shop)));
-    if let Some(training) = training {
-        let baselines = evaluation::describe_baselines(training, examples, &shop);
-        result.insert("baselines".into(), baselines);
-    }
-    Ok((result.into(), texts))
 }
 
 fn object(value: impl serde::Serialize) -> Map<String, Value> {

@@ -3,8 +3,9 @@
 use crate::Error;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use transformer::pretrained::{Config, resolve};
-use transformer::{Checkpoint, Gpt2, Model, Tokenizer};
+use tensor::Rng;
+use transformer::pretrained::{Config, Report, resolve};
+use transformer::{Checkpoint, Model, Tokenizer};
 
 /// A model loaded from its files.
 pub struct Loaded {
@@ -21,8 +22,23 @@ impl Loaded {
     /// # Errors
     /// If a file is missing or broken, or the tokenizer has more tokens than the model.
     pub fn open(source: &Path) -> Result<Loaded, Error> {
+        Loaded::with(source, Model::from_checkpoint)
+    }
+
+    /// Loads a model as a classifier of these labels, its head drawn anew where it has another.
+    ///
+    /// # Errors
+    /// As [`Loaded::open`], and if the architecture has no classifier.
+    pub fn classifier(source: &Path, labels: &[String], rng: &mut Rng) -> Result<Loaded, Error> {
+        Loaded::with(source, |checkpoint| Model::classifier(checkpoint, labels, rng))
+    }
+
+    fn with(
+        source: &Path,
+        model: impl FnOnce(Checkpoint) -> Result<(Model, Report), transformer::Error>,
+    ) -> Result<Loaded, Error> {
         let source = &resolve(source)?;
-        let (model, report) = Model::from_checkpoint(Checkpoint::open(source)?)?;
+        let (model, report) = model(Checkpoint::open(source)?)?;
         if let Some(first) = report.unexpected.first() {
             eprintln!(
                 "warning: {} tensors of {} found no use; the first is {first}",
@@ -35,22 +51,6 @@ impl Loaded {
             check_vocabulary(tokenizer, model.vocab_size())?;
         }
         Ok(Loaded { model, tokenizer, source: source.into() })
-    }
-
-    /// The model as a GPT-2, which is what the program trains.
-    ///
-    /// # Errors
-    /// If it is another.
-    pub fn into_gpt2(self) -> Result<(Gpt2, Option<Tokenizer>), Error> {
-        self.require_language_model()?;
-        match self.model {
-            Model::Gpt2(model) => Ok((model, self.tokenizer)),
-            other => Err(Error::settings(format!(
-                "{}: is a {}; train takes a gpt2",
-                self.source.display(),
-                other.model_type()
-            ))),
-        }
     }
 
     /// Where it came from.

@@ -131,7 +131,7 @@ pub enum DataError {
     },
     /// A token id that the model does not have.
     #[error(
-        "{file}, line {line}: field \"ids\": token id {id} is beyond the vocabulary of \
+        "{file}, line {line}: field {field:?}: token id {id} is beyond the vocabulary of \
          {vocab_size} tokens"
     )]
     BeyondVocabulary {
@@ -139,6 +139,8 @@ pub enum DataError {
         file: String,
         /// The line, from 1.
         line: usize,
+        /// The field.
+        field: &'static str,
         /// The id.
         id: u32,
         /// The size of the vocabulary.

@@ -5,7 +5,11 @@ use clap::ValueEnum;
 use super::{DataError, Row, Rows, Value};
 
 /// Fields of a `describe` row that are no attributes of its product.
-const NOT_ATTRIBUTES: [&str; 5] = ["description", "id", "split", "origin", "ids"];
+const NOT_ATTRIBUTES: [&str; 6] = ["description", "id", "split", "origin", IDS, TARGET_IDS];
+/// The field of token ids in place of the text that is read.
+const IDS: &str = "ids";
+/// The field of token ids in place of the text that is learned.
+const TARGET_IDS: &str = "target_ids";
 
 /// What a model is trained or measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,20 +18,29 @@ pub enum Task {
     LanguageModel,
     /// Write a product's `description` from its attributes.
     Describe,
+    /// Tell the `label` of a `text`.
+    Classify,
+    /// Write the `answer` to a `question`, with its `context` if there is one.
+    Answer,
+    /// Write the `target` of a `source`.
+    Seq2seq,
 }
 
 /// A row as a model sees it: it is given the prompt and learns the target.
 ///
 /// The end token belongs to the target too; it has no text, and is added with the tokenization.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
     /// What the model is given; empty for [`Task::LanguageModel`].
     pub prompt: String,
-    /// What it is to write, with the space that parts it from the prompt; empty when there are
-    /// `ids`.
+    /// What it is to write, with the space that parts it from the prompt, or the label it is to tell;
+    /// empty when there are ids in its place.
     pub target: String,
-    /// Token ids that stand in the row in place of the target's text.
+    /// Token ids that stand in the row in place of the text that is read: of the whole text of a
+    /// language model, of the prompt elsewhere.
     pub ids: Option<Vec<u32>>,
+    /// Token ids that stand in the row in place of the target's text, its end token included.
+    pub target_ids: Option<Vec<u32>>,
     /// The line of the file the row begins on, from 1.
     pub line: usize,
     /// The row's `category`, which groups scores.
@@ -44,17 +57,22 @@ impl Example {
         named.map(|(_, value)| value.as_str())
     }
 
+    /// The target's text as it stood in the row.
+    pub fn target_text(&self) -> &str {
+        self.target.strip_prefix(' ').unwrap_or(&self.target)
+    }
+
     /// # Errors
-    /// If one of its `ids`, in a file of this name, is not in the vocabulary.
+    /// If one of its ids, in a file of this name, is not in the vocabulary.
     pub fn check_ids(&self, file: &str, vocab_size: usize) -> Result<(), DataError> {
-        let mut ids = self.ids.iter().flatten();
-        match ids.find(|&&id| id as usize >= vocab_size) {
-            None => Ok(()),
-            Some(&id) => {
+        for (field, ids) in [(IDS, &self.ids), (TARGET_IDS, &self.target_ids)] {
+            let mut ids = ids.iter().flatten();
+            if let Some(&id) = ids.find(|&&id| id as usize >= vocab_size) {
                 let (file, line) = (file.to_string(), self.line);
-                Err(DataError::BeyondVocabulary { file, line, id, vocab_size })
+                return Err(DataError::BeyondVocabulary { file, line, field, id, vocab_size });
             }
         }
+        Ok(())
     }
 }
 
@@ -62,23 +80,77 @@ impl Task {
     /// The example that the row makes.
     ///
     /// A `describe` prompt is a line `field: value` for each attribute, then `description:`; its
-    /// target is a space and the description.
+    /// target is a space and the description. An `answer` prompt is a line `context: …` if there is
+    /// one, a line `question: …`, then `answer:`. Of `classify` and `seq2seq` the prompt is the text or
+    /// the source as it stands. A row of `ids` is taken as it is: of tasks that write, `target_ids`
+    /// stand beside it.
     ///
     /// # Errors
     /// A [`DataError`] that names file, line and field when a field is missing, empty or of a
     /// wrong type.
     pub fn example(self, row: &Row) -> Result<Example, DataError> {
-        match self {
-            Task::LanguageModel => language_model(row),
-            Task::Describe => describe(row),
+        let example = Example { line: row.line, category: category(row)?, ..Example::default() };
+        match (self, row.get(IDS)) {
+            (_, Some(value)) => self.of_ids(row, ids(row, IDS, value)?, example),
+            (Task::Describe, None) => describe(row, example),
+            (Task::Answer, None) => answer(row, example),
+            (Task::LanguageModel, None) => {
+                Ok(Example { target: self.text(row, "text")?, ..example })
+            }
+            (Task::Classify, None) => {
+                let (prompt, target) = (self.text(row, "text")?, self.text(row, "label")?);
+                Ok(Example { prompt, target, ..example })
+            }
+            (Task::Seq2seq, None) => {
+                let (prompt, target) = (self.text(row, "source")?, self.text(row, "target")?);
+                Ok(Example { prompt, target: format!(" {target}"), ..example })
+            }
         }
+    }
+
+    fn of_ids(
+        self,
+        row: &Row,
+        given: Vec<u32>,
+        mut example: Example,
+    ) -> Result<Example, DataError> {
+        example.ids = Some(given);
+        match self {
+            Task::LanguageModel => {}
+            Task::Classify => example.target = self.text(row, "label")?,
+            Task::Describe | Task::Answer | Task::Seq2seq => {
+                let target = row.get(TARGET_IDS).ok_or_else(|| missing(row, TARGET_IDS, self))?;
+                example.target_ids = Some(ids(row, TARGET_IDS, target)?);
+            }
+        }
+        Ok(example)
+    }
+
+    /// Whether it writes a text that is not all of what it is given.
+    pub fn has_prompt(self) -> bool {
+        matches!(self, Task::Describe | Task::Answer | Task::Seq2seq)
+    }
+
+    fn text(self, row: &Row, field: &str) -> Result<String, DataError> {
+        required(row, field, self).map(str::to_string)
     }
 
     /// What a row of the task holds.
     fn rule(self) -> &'static str {
         match self {
             Task::LanguageModel => "a language-model row holds \"text\" (or \"ids\")",
-            Task::Describe => "a describe row holds \"description\" and the product's attributes",
+            Task::Describe => {
+                "a describe row holds \"description\" and the product's attributes \
+                 (or \"ids\" and \"target_ids\")"
+            }
+            Task::Classify => "a classify row holds \"text\" (or \"ids\") and \"label\"",
+            Task::Answer => {
+                "an answer row holds \"question\", \"answer\" and perhaps \"context\" \
+                 (or \"ids\" and \"target_ids\")"
+            }
+            Task::Seq2seq => {
+                "a seq2seq row holds \"source\" and \"target\" (or \"ids\" and \"target_ids\")"
+            }
         }
     }
 }
@@ -93,21 +165,7 @@ impl Rows {
     }
 }
 
-fn language_model(row: &Row) -> Result<Example, DataError> {
-    let ids = match row.get("ids") {
-        Some(value) => Some(ids(row, value)?),
-        None => None,
-    };
-    let target = match ids {
-        Some(_) => String::new(),
-        None => required(row, "text", Task::LanguageModel)?.to_string(),
-    };
-    let category = category(row)?;
-    let (prompt, attributes) = (String::new(), Vec::new());
-    Ok(Example { prompt, target, ids, line: row.line, category, attributes })
-}
-
-fn describe(row: &Row) -> Result<Example, DataError> {
+fn describe(row: &Row, example: Example) -> Result<Example, DataError> {
     let target = format!(" {}", required(row, "description", Task::Describe)?);
     let fields = row.fields.iter().filter(|(field, _)| !NOT_ATTRIBUTES.contains(&field.as_str()));
     let attributes = fields
@@ -115,21 +173,34 @@ fn describe(row: &Row) -> Result<Example, DataError> {
         .collect::<Result<Vec<_>, DataError>>()?;
     let lines = attributes.iter().map(|(field, value)| format!("{field}: {value}\n"));
     let prompt = lines.collect::<String>() + "description:";
-    let category = category(row)?;
-    Ok(Example { prompt, target, ids: None, line: row.line, category, attributes })
+    Ok(Example { prompt, target, attributes, ..example })
+}
+
+fn answer(row: &Row, example: Example) -> Result<Example, DataError> {
+    let target = format!(" {}", required(row, "answer", Task::Answer)?);
+    let question = required(row, "question", Task::Answer)?;
+    let context = match row.get("context").filter(|context| context.kind() != "null") {
+        Some(context) => format!("context: {}\n", text(row, "context", context)?),
+        None => String::new(),
+    };
+    let prompt = format!("{context}question: {question}\nanswer:");
+    Ok(Example { prompt, target, ..example })
 }
 
 /// The text of a field that must be there and may not be blank.
 fn required<'a>(row: &'a Row, field: &str, task: Task) -> Result<&'a str, DataError> {
-    let (file, line, name) = (row.file.to_string(), row.line, field.to_string());
-    let Some(value) = row.get(field) else {
-        return Err(DataError::MissingField { file, line, field: name, rule: task.rule() });
-    };
+    let value = row.get(field).ok_or_else(|| missing(row, field, task))?;
     let text = text(row, field, value)?;
     if text.trim().is_empty() {
-        return Err(DataError::EmptyField { file, line, field: name });
+        let (file, field) = (row.file.to_string(), field.to_string());
+        return Err(DataError::EmptyField { file, line: row.line, field });
     }
     Ok(text)
+}
+
+fn missing(row: &Row, field: &str, task: Task) -> DataError {
+    let (file, field) = (row.file.to_string(), field.to_string());
+    DataError::MissingField { file, line: row.line, field, rule: task.rule() }
 }
 
 fn text<'a>(row: &Row, field: &str, value: &'a Value) -> Result<&'a str, DataError> {
@@ -140,8 +211,8 @@ fn text<'a>(row: &Row, field: &str, value: &'a Value) -> Result<&'a str, DataErr
     })
 }
 
-fn ids(row: &Row, value: &Value) -> Result<Vec<u32>, DataError> {
-    let (file, line, field) = (row.file.to_string(), row.line, "ids".to_string());
+fn ids(row: &Row, field: &str, value: &Value) -> Result<Vec<u32>, DataError> {
+    let (file, line, field) = (row.file.to_string(), row.line, field.to_string());
     match value.ids() {
         Some(ids) if ids.is_empty() => Err(DataError::EmptyField { file, line, field }),
         Some(ids) => Ok(ids),
@@ -202,6 +273,65 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_follows_its_question_and_context() {
+        let row = r#"{"question": "Is it soft?", "context": "A wool rug.", "answer": "Yes."}"#;
+        let with = example(Task::Answer, row).unwrap();
+        assert_eq!(with.prompt, "context: A wool rug.\nquestion: Is it soft?\nanswer:");
+        assert_eq!((&with.target[..], with.target_text()), (" Yes.", "Yes."));
+        let row = r#"{"question": "Is it soft?", "context": null, "answer": "Yes."}"#;
+        let without = example(Task::Answer, row).unwrap();
+        assert_eq!(without.prompt, "question: Is it soft?\nanswer:");
+    }
+
+    #[test]
+    fn a_label_may_be_a_number_and_a_target_ids() {
+        let row = r#"{"text": "Broke at once.", "label": 0}"#;
+        let labelled = example(Task::Classify, row).unwrap();
+        assert_eq!((&labelled.prompt[..], &labelled.target[..]), ("Broke at once.", "0"));
+        let row = r#"{"ids": [3, 4], "target_ids": [5]}"#;
+        for task in [Task::Describe, Task::Answer, Task::Seq2seq] {
+            let ids = example(task, row).unwrap();
+            assert_eq!((ids.ids, ids.target_ids), (Some(vec![3, 4]), Some(vec![5])));
+        }
+        let ids = example(Task::Seq2seq, row).unwrap();
+        assert!(ids.check_ids("x", 6).is_ok());
+        assert_eq!(
+            ids.check_ids("x", 5).unwrap_err().to_string(),
+            "x, line 3: field \"target_ids\": token id 5 is beyond the vocabulary of 5 tokens"
+        );
+    }
+
+    #[test]
+    fn rows_without_a_target_name_what_is_missing() {
+        for (task, row, message) in [
+            (
+                Task::Classify,
+                r#"{"text": "x"}"#,
+                "\"label\" is missing; a classify row holds \"text\" (or \"ids\") and \"label\"",
+            ),
+            (
+                Task::Seq2seq,
+                r#"{"source": "x"}"#,
+                "\"target\" is missing; a seq2seq row holds \"source\" and \"target\" \
+                 (or \"ids\" and \"target_ids\")",
+            ),
+            (
+                Task::Answer,
+                r#"{"ids": [1]}"#,
+                "\"target_ids\" is missing; an answer row holds \"question\", \"answer\" and perhaps \
+                 \"context\" (or \"ids\" and \"target_ids\")",
+            ),
+            (
+                Task::Answer,
+                r#"{"question": "x", "answer": " "}"#,
+                "\"answer\" is empty; fill it in or remove the row",
+            ),
+        ] {
+            assert_eq!(error(task, row), format!("data.jsonl, line 3: field {message}"));
+        }
+    }
+
+    #[test]
     fn bad_language_model_rows_name_file_line_and_field() {
         for (row, message) in [
             ("{}", r#""text" is missing; a language-model row holds "text" (or "ids")"#),
@@ -224,7 +354,8 @@ mod tests {
         assert_eq!(
             error(Task::Describe, r#"{"name": "Lamp"}"#),
             "data.jsonl, line 3: field \"description\" is missing; \
-             a describe row holds \"description\" and the product's attributes"
+             a describe row holds \"description\" and the product's attributes \
+             (or \"ids\" and \"target_ids\")"
         );
         assert_eq!(
             error(Task::Describe, r#"{"brand": null, "description": "x"}"#),

@@ -6,6 +6,7 @@ mod attributes;
 mod bits_per_byte;
 mod bleu;
 mod bootstrap;
+mod macro_f1;
 mod rouge;
 mod squad;
 
@@ -13,6 +14,7 @@ pub use attributes::{Mentions, Vocabulary};
 pub use bits_per_byte::bits_per_byte;
 pub use bleu::{BleuCounts, bleu};
 pub use bootstrap::{Estimate, bootstrap, ratio_of_sums};
+pub use macro_f1::macro_f1;
 pub use rouge::rouge_l;
 pub use squad::{exact_match, token_f1};
 

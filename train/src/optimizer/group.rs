@@ -1,12 +1,14 @@
 //! Groups of parameters that are changed alike.
 
+use std::fmt;
+use std::sync::Arc;
 use tensor::Tensor;
 
 /// Parameters that share a weight decay and a factor on the learning rate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Group {
     /// Whether a parameter, by its name and value, belongs to the group.
-    pub holds: fn(&str, &Tensor) -> bool,
+    pub holds: Arc<dyn Fn(&str, &Tensor) -> bool + Send + Sync>,
     /// Multiplies the learning rate.
     pub lr_factor: f64,
     /// λ.
@@ -16,12 +18,13 @@ pub struct Group {
 impl Group {
     /// All parameters.
     pub fn all(weight_decay: f64) -> Group {
-        Group { holds: |_, _| true, lr_factor: 1.0, weight_decay }
+        Group { holds: Arc::new(|_, _| true), lr_factor: 1.0, weight_decay }
     }
 
     /// Weight decay for parameters of two or more dimensions, none for biases and normalizations.
     pub fn decay_matrices(weight_decay: f64) -> Vec<Group> {
-        let matrices = Group { holds: |_, value| value.rank() >= 2, ..Group::all(weight_decay) };
+        let is_matrix = Arc::new(|_: &str, value: &Tensor| value.rank() >= 2);
+        let matrices = Group { holds: is_matrix, ..Group::all(weight_decay) };
         vec![matrices, Group::all(0.0)]
     }
 
@@ -33,13 +36,21 @@ impl Group {
     }
 }
 
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Group { lr_factor, weight_decay, .. } = self;
+        write!(f, "Group {{ lr_factor: {lr_factor}, weight_decay: {weight_decay} }}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_first_group_that_holds_a_parameter_decides() {
-        let slow = Group { holds: |name, _| name == "slow", lr_factor: 0.1, weight_decay: 0.5 };
+        let slow =
+            Group { holds: Arc::new(|name, _| name == "slow"), lr_factor: 0.1, weight_decay: 0.5 };
         let groups = [vec![slow], Group::decay_matrices(0.2)].concat();
         let of = |groups: &[Group], name: &str, shape: &[usize]| {
             Group::of(groups, name, &Tensor::zeros(shape), 2.0)

@@ -1,6 +1,6 @@
 //! The optimizers by their names, as settings and the command line give them.
 
-use super::{Adam, AdamW, Lion, Muon, Optimizer, Sgd};
+use super::{Adam, AdamW, Group, Lion, Muon, Optimizer, Sgd};
 use crate::Error;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ pub struct Numbers {
 }
 
 impl Kind {
-    /// The optimizer with these numbers, `weight_decay` on matrices and this bound of the norm.
+    /// The optimizer with these numbers, `weight_decay` on matrices and this bound of the norm; its
+    /// groups of parameters as `arrange` makes them of its own.
     ///
     /// # Errors
     /// If a number is out of range, or the optimizer does not have it; says what to write instead.
@@ -48,14 +49,16 @@ impl Kind {
         numbers: &Numbers,
         weight_decay: f64,
         clip: Option<f64>,
+        arrange: impl Fn(Vec<Group>) -> Vec<Group>,
     ) -> Result<Box<dyn Optimizer>, Error> {
         numbers.check_for(self)?;
         let Numbers { momentum, nesterov, beta1, beta2, eps } = *numbers;
         macro_rules! with {
             ($type:ident { $($given:ident),* } $(, $field:ident)?) => {{
                 let default = $type::new(weight_decay);
+                let groups = arrange(default.groups.clone());
                 $(let $given = $given.unwrap_or(default.$given);)*
-                Box::new($type { $($given,)* $($field,)? clip, ..default })
+                Box::new($type { $($given,)* $($field,)? clip, groups, ..default })
             }};
         }
         Ok(match self {
@@ -111,7 +114,7 @@ mod tests {
     #[test]
     fn numbers_reach_the_optimizer_they_are_for() {
         let first_steps = |kind: Kind, numbers: Numbers| {
-            let mut optimizer = kind.build(&numbers, 0.0, None).unwrap();
+            let mut optimizer = kind.build(&numbers, 0.0, None, |groups| groups).unwrap();
             run(&mut *optimizer, &[1], 0.0, &[1.0, -3.0], 0.1)
         };
         let none = Numbers::default();
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn numbers_that_do_not_belong_are_errors() {
         let error = |kind: Kind, numbers: Numbers| {
-            kind.build(&numbers, 0.0, None).err().unwrap().to_string()
+            kind.build(&numbers, 0.0, None, |groups| groups).err().unwrap().to_string()
         };
         let none = Numbers::default();
         assert_eq!(

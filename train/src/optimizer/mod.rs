@@ -6,6 +6,7 @@
 
 pub mod adam;
 pub mod adamw;
+pub mod average;
 pub mod clip;
 pub mod group;
 pub mod kind;
@@ -18,6 +19,7 @@ pub mod sgd;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
+pub use average::Average;
 pub use group::Group;
 pub use kind::{Kind, Numbers};
 pub use lion::Lion;

@@ -5,6 +5,7 @@ use super::adamw::move_and_decay;
 use super::memory::{Memory, Update};
 use super::{Error, Group, Optimizer, clip};
 use autograd::Gradients;
+use std::sync::Arc;
 use tensor::{Float, Tensor};
 use transformer::Module;
 
@@ -44,7 +45,7 @@ impl Muon {
     /// `weight_decay` on all matrices.
     pub fn new(weight_decay: f64) -> Muon {
         let rest = Group { lr_factor: 0.015, ..Group::all(0.0) };
-        let is_matrix = |_: &str, value: &Tensor| value.rank() >= 2;
+        let is_matrix = Arc::new(|_: &str, value: &Tensor| value.rank() >= 2);
         Muon {
             momentum: 0.95,
             orthogonal: is_hidden_matrix,
@@ -53,7 +54,7 @@ impl Muon {
             eps: 1e-10,
             clip: None,
             groups: vec![
-                Group { holds: is_hidden_matrix, ..Group::all(weight_decay) },
+                Group { holds: Arc::new(is_hidden_matrix), ..Group::all(weight_decay) },
                 Group { holds: is_matrix, weight_decay, ..rest },
                 rest,
             ],

@@ -144,7 +144,7 @@ impl Sequences for Blocks {
     fn get(&self, index: usize) -> Result<Cow<'_, Sequence>, Error> {
         let start = index * self.seq_len;
         let ids = self.file.ids(start..start + self.seq_len + 1)?;
-        Ok(Cow::Owned(Sequence { ids, first_target: 1, line: index + 1 }))
+        Ok(Cow::Owned(Sequence::whole(ids, index + 1)))
     }
 }
 

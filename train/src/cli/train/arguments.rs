@@ -6,20 +6,26 @@ use crate::training::Settings;
 use crate::{Error, Preset};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use tensor::Float;
+use tensor::{Float, Precision};
 
 /// Train a model, from random weights or from a folder.
 #[derive(Args)]
-#[command(after_help = "Presets, from random weights with GPT-2's initialization:\n  \
-    gpt2  12 layers × 768, 12 heads, context 1024, vocabulary 50257\n  \
-    mini  6 layers × 384, 6 heads, context 256, vocabulary 8192\n  \
-    tiny  4 layers × 192, 4 heads, context 256, vocabulary 4096\n\n\
+#[command(
+    after_help = "Presets, from random weights with their architecture's initialization:\n  \
+    gpt2                  GPT-2, 12 layers × 768, 12 heads, context 1024, vocabulary 50257\n  \
+    mini                  GPT-2, 6 layers × 384, 6 heads, context 256, vocabulary 8192\n  \
+    tiny                  GPT-2, 4 layers × 192, 4 heads, context 256, vocabulary 4096\n  \
+    smollm2               Llama, 30 layers × 576, 9 heads (3 of keys and values), context 2048, \
+    vocabulary 49152\n  \
+    encoder-tiny          BERT, 4 layers × 192, 4 heads, context 256, vocabulary 4096\n  \
+    encoder-decoder-tiny  T5, 2 + 2 layers × 192, 4 heads, vocabulary 4096\n\n\
     Example:\n  attendant train --task describe --model tiny --vocab-size 2048 \
     --data products.jsonl --valid valid.jsonl --steps 500 --batch-size 32 --lr 1e-3 \
     --warmup 50 --output run\n\n\
     Data larger than memory:\n  attendant train --prepare ids.safetensors --data rows.jsonl \
     --tokenizer tokenizer.json\n  attendant train --task language-model --data ids.safetensors \
-    --model mini --tokenizer tokenizer.json --output run")]
+    --model mini --tokenizer tokenizer.json --output run"
+)]
 pub struct Arguments {
     /// What is learned
     #[arg(long, value_enum, required_unless_present = "prepare")]
@@ -32,13 +38,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["output", "valid", "steps", "epochs", "seq_len"])]
     pub prepare: Option<PathBuf>,
-    /// Rows to measure the loss on at the end
+    /// Rows to measure the loss on, at the end and as --evaluate-every says
     #[arg(long)]
     pub valid: Option<PathBuf>,
-    /// A preset (gpt2, mini, tiny), or a folder with config.json and model.safetensors
+    /// A preset, a folder with config.json and model.safetensors, a GGUF file, or hf:ORG/NAME
     #[arg(long, required_unless_present = "prepare")]
     model: Option<String>,
-    /// Where to write the model and metrics.jsonl: a new or empty folder
+    /// Where to write the model, metrics.jsonl and report.html: a new or empty folder
     #[arg(long, required_unless_present = "prepare")]
     output: Option<PathBuf>,
     /// The tokenizer of a preset: a tokenizer.json; trained on the data where absent
@@ -107,12 +113,46 @@ pub struct Arguments {
     /// The largest global norm of the gradients [default: no clipping]
     #[arg(long)]
     clip: Option<f64>,
-    /// Precision of matrix products
-    #[arg(long, value_parser = ["f32"], default_value = "f32")]
+    /// What the learning rate is multiplied with from each block to the one below it
+    #[arg(long, value_name = "FACTOR")]
+    layer_decay: Option<f64>,
+    /// Train no parameter whose name begins so, e.g. token_embedding or blocks.0; repeat for several
+    #[arg(long, value_name = "NAME")]
+    freeze: Vec<String>,
+    /// Keep an average of the weights over the steps with this decay: it is measured and saved
+    #[arg(long, value_name = "DECAY")]
+    ema: Option<f64>,
+    /// Precision of the factors of matrix products
+    #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
     precision: String,
+    /// Compute each block again in the backward pass rather than keep what it computed: less memory,
+    /// more time; auto is on where the weights lie quantized
+    #[arg(long, value_parser = ["auto", "on", "off"], default_value = "auto")]
+    recompute: String,
     /// Take the rows in the file's order
     #[arg(long)]
     no_shuffle: bool,
+    /// Cut rows longer than --seq-len rather than leave them out
+    #[arg(long)]
+    pub cut: bool,
+    /// Measure the loss on --valid each N steps
+    #[arg(long, value_name = "N", requires = "valid")]
+    pub evaluate_every: Option<usize>,
+    /// Stop when N measurements on --valid brought nothing better; implies --best
+    #[arg(long, value_name = "N", requires = "evaluate_every")]
+    pub patience: Option<usize>,
+    /// Leave in OUTPUT the model of the lowest loss on --valid, not the last
+    #[arg(long, requires = "evaluate_every")]
+    pub best: bool,
+    /// Write a checkpoint each N steps [default: each 10 minutes]
+    #[arg(long, value_name = "N")]
+    pub checkpoint_every: Option<usize>,
+    /// Checkpoints that are kept
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub keep: usize,
+    /// Go on from the last whole checkpoint in OUTPUT
+    #[arg(long)]
+    pub resume: bool,
 }
 
 impl Arguments {
@@ -134,6 +174,14 @@ impl Arguments {
             },
             weight_decay: self.weight_decay,
             clip: self.clip,
+            layer_decay: self.layer_decay,
+            freeze: self.freeze.clone(),
+            average: self.ema,
+            precision: match &*self.precision {
+                "bf16" => Precision::Bf16,
+                _ => Precision::F32,
+            },
+            recompute: self.recompute == "on",
             shuffle: !self.no_shuffle,
             seed,
         };
@@ -153,6 +201,11 @@ impl Arguments {
         self.output.as_deref().unwrap_or(Path::new(""))
     }
 
+    /// Whether blocks are computed again where the weights lie quantized.
+    pub fn recomputes_itself(&self) -> bool {
+        self.recompute == "auto"
+    }
+
     /// What is learned; a language model where --prepare does without.
     pub fn task(&self) -> Task {
         self.task.unwrap_or(Task::LanguageModel)
@@ -169,6 +222,16 @@ impl Arguments {
         }
         if self.seq_len == Some(0) {
             return Err(Error::Usage("--seq-len is 0; it must be at least 1".into()));
+        }
+        for (option, value) in [
+            ("--evaluate-every", self.evaluate_every),
+            ("--patience", self.patience),
+            ("--checkpoint-every", self.checkpoint_every),
+            ("--keep", Some(self.keep)),
+        ] {
+            if value == Some(0) {
+                return Err(Error::Usage(format!("{option} is 0; it must be at least 1")));
+            }
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Usage(format!(
@@ -190,7 +253,7 @@ impl Arguments {
             && let Some((option, _)) = sizes.iter().find(|(_, given)| *given)
         {
             return Err(Error::Usage(format!(
-                "{option} is for presets (gpt2, mini, tiny); a model from a folder has its own"
+                "{option} is for presets; a model from a folder or a file has its own"
             )));
         }
         Ok(())

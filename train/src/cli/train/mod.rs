@@ -1,6 +1,7 @@
 //! `attendant train`
 
 mod arguments;
+mod data;
 mod prepare;
 mod start;
 
@@ -11,11 +12,11 @@ use super::output::{Output, lines, print};
 use crate::progress::Progress;
 use crate::sequence::{Sequence, Sequences};
 use crate::training::{self, StepReport};
-use crate::{Error, batch, peak_rss_bytes};
+use crate::{Error, Learner, batch, peak_rss_bytes};
+use data::Data;
 use serde_json::json;
-use start::{Data, Start};
+use start::{Start, is_quantized};
 use std::path::Path;
-use transformer::{Gpt2, Pretrained};
 
 /// Sequences that are in memory together when the loss on --valid is measured.
 const SEQUENCES_AT_ONCE: usize = 1024;
@@ -27,20 +28,19 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     }
     let output = Output::check(arguments.output(), "--output")?;
     let data = Data::read(&arguments.data, arguments.task())?;
-    let valid = match &arguments.valid {
-        Some(path) => Some((path, Data::read(path, arguments.task())?)),
-        None => None,
-    };
-    let mut start = arguments.start(data.examples(), common.seed)?;
-    start.check()?;
-    let vocab_size = start.model.config.vocab_size;
-    data.check_ids(&arguments.data, vocab_size)?;
-    if let Some((path, valid)) = &valid {
-        valid.check_ids(path, vocab_size)?;
+    let valid = arguments.valid.as_ref().map(|path| Data::read(path, arguments.task()));
+    let valid = valid.transpose()?;
+    let mut start = arguments.start(&data, common.seed)?;
+    for data in [&data].into_iter().chain(&valid) {
+        data.check_ids(start.model.vocab_size())?;
+    }
+    if let Some(valid) = &valid {
+        warn_of_overlap(&data, valid);
     }
     let sequences = arguments.sequences(data, &start)?;
-    let valid = valid.map(|(_, valid)| arguments.sequences(valid, &start)).transpose()?;
-    let settings = arguments.settings(sequences.count(), common.seed);
+    let valid = valid.map(|valid| arguments.sequences(valid, &start)).transpose()?;
+    let mut settings = arguments.settings(sequences.count(), common.seed);
+    settings.recompute |= arguments.recomputes_itself() && is_quantized(&start.model);
     settings.check()?;
 
     let mut metrics = output.metrics();
@@ -67,6 +67,17 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     print(if common.json { result.to_string() } else { lines(&result) })
 }
 
+fn warn_of_overlap(data: &Data, valid: &Data) {
+    let (shared, count) = (valid.rows_in(data), valid.examples().len());
+    if shared > 0 {
+        eprintln!(
+            "warning: {shared} of {count} rows of {} stand in {} too; a loss on them tells less",
+            valid.path.display(),
+            data.path.display()
+        );
+    }
+}
+
 #[derive(Default)]
 struct Totals {
     tokens: usize,
@@ -91,7 +102,7 @@ fn save(start: &Start, folder: &Path) -> Result<(), Error> {
 }
 
 /// The loss of all target tokens, in nats.
-fn mean_loss(model: &Gpt2, sequences: &dyn Sequences) -> Result<f64, Error> {
+fn mean_loss(model: &impl Learner, sequences: &dyn Sequences) -> Result<f64, Error> {
     let (mut nats, mut targets) = (0.0, 0);
     for start in (0..sequences.count()).step_by(SEQUENCES_AT_ONCE) {
         let end = sequences.count().min(start + SEQUENCES_AT_ONCE);

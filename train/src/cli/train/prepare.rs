@@ -66,7 +66,7 @@ impl Vocabulary {
             return Ok(Vocabulary { tokenizer: Some(tokenizer), end, size });
         }
         if let Some(preset) = arguments.preset() {
-            let size = arguments.vocab_size.unwrap_or(preset.config().vocab_size);
+            let size = arguments.vocab_size.unwrap_or(preset.vocab_size());
             return Ok(Vocabulary { tokenizer: None, end: None, size });
         }
         if arguments.model().is_empty() {

@@ -1,0 +1,190 @@
+//! What a model must tell to be trained: the loss of rows side by side.
+
+use crate::Error;
+use crate::batch::NextTokens;
+use crate::sequence::{Sequence, Target};
+use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
+use tensor::{Targets, Tokens};
+use transformer::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, Model, Module, Padded, T5};
+
+/// A model that can be trained on [`Sequence`]s.
+///
+/// One of your own that is a [`DecoderOnly`] calls [`decoder_scores`].
+pub trait Learner: Module {
+    /// Tokens of the vocabulary.
+    fn vocab_size(&self) -> usize;
+
+    /// The scores of what is to be told at each target of the rows, `[targets, vocab_size]` or
+    /// `[rows, n_labels]`, and the targets, row by row.
+    ///
+    /// # Errors
+    /// If a token id is not in the vocabulary, or the model does not learn such targets.
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error>;
+
+    /// The summed negative log-likelihood of all targets, in nats.
+    ///
+    /// # Errors
+    /// As [`Learner::scores`].
+    fn loss_sum(&self, rows: &[&Sequence]) -> Result<Var, Error> {
+        let (scores, targets) = self.scores(rows)?;
+        Ok(cross_entropy_sum(&scores, &targets))
+    }
+
+    /// The negative log-likelihood of each target, in nats, nothing recorded.
+    ///
+    /// # Errors
+    /// As [`Learner::scores`].
+    fn losses(&self, rows: &[&Sequence]) -> Result<Vec<f64>, Error> {
+        let (scores, targets) = no_grad(|| self.scores(rows))?;
+        Ok(cross_entropy_forward(scores.value(), &targets).0)
+    }
+}
+
+/// [`Learner::scores`] of a decoder that stands alone: of the next tokens, or of a text's class.
+///
+/// # Errors
+/// If a token id is not in the vocabulary, or the model's head is for something else.
+pub fn decoder_scores(
+    model: &impl DecoderOnly,
+    rows: &[&Sequence],
+) -> Result<(Var, Targets), Error> {
+    let is_language_model = model.head().0.is_language_model();
+    match rows.first().map(|row| &row.target) {
+        Some(Target::Class(_)) if !is_language_model => {
+            let classes = classes(rows)?;
+            let scores = model.classify(&padded(rows, model.vocab_size())?);
+            let targets = Targets::new(classes, scores.size(-1))?;
+            Ok((scores, targets))
+        }
+        Some(Target::Text(_)) => {
+            Err(does_not_learn(model.name(), "to write another text: give it prompts"))
+        }
+        Some(Target::Class(_)) => {
+            Err(does_not_learn(model.name(), "classes: it has no head for them"))
+        }
+        _ if !is_language_model => {
+            Err(does_not_learn(model.name(), "the next token: it has no head that scores it"))
+        }
+        _ => {
+            let batch = NextTokens::new(rows, model.vocab_size())?;
+            Ok((batch.scores(model), batch.targets))
+        }
+    }
+}
+
+fn does_not_learn(name: &str, what: &str) -> Error {
+    Error::settings(format!("this {name} does not learn {what}"))
+}
+
+fn padded(rows: &[&Sequence], vocab_size: usize) -> Result<Padded, Error> {
+    let ids: Vec<&[u32]> = rows.iter().map(|row| &row.ids[..]).collect();
+    Ok(Padded::right(&ids, vocab_size)?)
+}
+
+fn classes(rows: &[&Sequence]) -> Result<Vec<u32>, Error> {
+    let class = |row: &&Sequence| match row.target {
+        Target::Class(class) => Ok(class),
+        _ => Err(mixed()),
+    };
+    rows.iter().map(class).collect()
+}
+
+pub(crate) fn mixed() -> Error {
+    Error::settings("rows of different kinds stand in one batch; give rows of one task")
+}
+
+impl Learner for Gpt2 {
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        decoder_scores(self, rows)
+    }
+}
+
+impl Learner for Llama {
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        decoder_scores(self, rows)
+    }
+}
+
+/// The class of a text.
+impl Learner for Bert {
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        if self.config.head.kind != HeadKind::Classification {
+            return Err(does_not_learn("encoder", "classes: it has no head for them"));
+        }
+        let classes = classes(rows)?;
+        let hidden = self.hidden(&padded(rows, self.config.vocab_size)?, None, None);
+        let scores = Bert::scores(self, &hidden);
+        let targets = Targets::new(classes, scores.size(-1))?;
+        Ok((scores, targets))
+    }
+}
+
+/// The next token of a text that answers another.
+impl Learner for T5 {
+    fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        let written = rows.iter().map(|row| match &row.target {
+            Target::Text(text) => Ok(match text.split_last() {
+                Some((_, before)) => [self.start_token(), before].concat(),
+                None => Vec::new(),
+            }),
+            _ => Err(does_not_learn("t5", "but to write another text: give rows of pairs")),
+        });
+        let written = written.collect::<Result<Vec<Vec<u32>>, Error>>()?;
+        let source = padded(rows, self.config.vocab_size)?;
+        let target = Padded::right(&written, self.config.vocab_size)?;
+        let memory = self.encode(&source, None);
+        // Attention is causal: no token of the target sees the padding behind it.
+        let hidden = self.decode(&target.tokens, &memory, None);
+        let positions: Vec<u32> = (0..target.is_token.len() as u32)
+            .filter(|&position| target.is_token[position as usize])
+            .collect();
+        let hidden = at(&hidden, positions)?;
+        let ids = rows.iter().flat_map(|row| match &row.target {
+            Target::Text(text) => &text[..],
+            _ => &[],
+        });
+        let targets = Targets::new(ids.copied().collect::<Vec<u32>>(), self.config.vocab_size)?;
+        Ok((self.logits(&hidden), targets))
+    }
+}
+
+/// The states at positions counted through all rows: `[rows, len, d_model]` → `[positions, d_model]`
+pub(crate) fn at(hidden: &Var, positions: Vec<u32>) -> Result<Var, Error> {
+    let count = hidden.size(0) * hidden.size(1);
+    let flat = hidden.reshape(&[count, hidden.size(-1)]);
+    match positions.len() == count {
+        true => Ok(flat),
+        false => Ok(flat.embedding(&Tokens::new(positions, count)?)),
+    }
+}
+
+impl Learner for Model {
+    fn vocab_size(&self) -> usize {
+        Model::vocab_size(self)
+    }
+
+    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        match self {
+            Model::Bert(model) => Learner::scores(model, rows),
+            Model::Gpt2(model) => model.scores(rows),
+            Model::Llama(model) => model.scores(rows),
+            Model::T5(model) => model.scores(rows),
+        }
+    }
+}
