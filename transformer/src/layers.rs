@@ -1,20 +1,33 @@
 //! Layers: a struct of parameters and a forward each.
 
 use crate::init::Init;
+use crate::lora::Adapter;
+use crate::module::{Part, PartMut, Parts, PartsMut};
 use crate::{Module, parameters_of};
 use autograd::ops::linear::linear;
 use autograd::{Parameter, Var};
 use tensor::{Float, Rng, Tensor, Tokens};
 
-/// An affine map of the last axis: y = x W + b, or y = x W without a bias.
+/// An affine map of the last axis: y = x W + b, or y = x W without a bias; with an adapter, what it
+/// gives is added.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// W, `[d_in, d_out]`.
     pub weight: Parameter,
     /// b, `[d_out]`.
     pub bias: Option<Parameter>,
+    /// What training changes in place of W, by [`crate::lora`].
+    pub adapter: Option<Adapter>,
 }
-parameters_of!(Linear { weight, bias });
+
+impl Module for Linear {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
+        found.push((path.into(), Part::Linear(self)));
+    }
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
+        found.push((path.into(), PartMut::Linear(self)));
+    }
+}
 
 impl Linear {
     /// W as `init` draws it, b zero.
@@ -25,7 +38,7 @@ impl Linear {
 
     /// W as `init` draws it, no b.
     pub fn without_bias(rng: &mut Rng, d_in: usize, d_out: usize, init: Init) -> Linear {
-        Linear { weight: init.parameter(rng, &[d_in, d_out]), bias: None }
+        Linear { weight: init.parameter(rng, &[d_in, d_out]), bias: None, adapter: None }
     }
 
     /// `[.., d_in]` → `[.., d_out]`
@@ -34,9 +47,13 @@ impl Linear {
     /// If the last axis is not d_in.
     #[track_caller]
     pub fn forward(&self, x: &Var) -> Var {
-        match &self.bias {
+        let y = match &self.bias {
             Some(bias) => linear(x, &self.weight, bias),
             None => x.matmul(&self.weight),
+        };
+        match &self.adapter {
+            Some(adapter) => y + adapter.forward(x),
+            None => y,
         }
     }
 }
@@ -174,13 +191,13 @@ impl Norm {
 }
 
 impl Module for Norm {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         match self {
             Norm::Layer(norm) => norm.collect(path, found),
             Norm::Rms(norm) => norm.collect(path, found),
         }
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         match self {
             Norm::Layer(norm) => norm.collect_mut(path, found),
             Norm::Rms(norm) => norm.collect_mut(path, found),

@@ -11,6 +11,7 @@
 //! | [`block`], [`Stack`] | blocks, and encoders and decoders made of them |
 //! | [`Pass`] | what one pass through a stack knows: masks, cache, what to note |
 //! | [`cache`] | keys and values of earlier positions |
+//! | [`lora`] | low-rank adapters |
 //! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`sentence_embedding`] | a vector for a whole text |
@@ -28,6 +29,7 @@ mod feed_forward;
 pub mod generate;
 pub mod init;
 mod layers;
+pub mod lora;
 pub mod models;
 pub mod module;
 mod padded;

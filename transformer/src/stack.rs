@@ -1,8 +1,9 @@
 //! Blocks one after the other: encoders and decoders. Vaswani et al. 2017, section 3.1.
 
 use crate::block::Layer;
+use crate::module::{Parts, PartsMut};
 use crate::{Block, DecoderBlock, Module, Norm, Pass, module};
-use autograd::{Parameter, Var, checkpoint};
+use autograd::{Var, checkpoint};
 use std::cell::Cell;
 
 /// Blocks one after the other, and the normalization that ends a stack of (T1) blocks.
@@ -20,11 +21,11 @@ pub type Encoder = Stack<Block>;
 pub type Decoder = Stack<DecoderBlock>;
 
 impl<B: Module> Module for Stack<B> {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         self.blocks.collect(&module::join(path, "blocks"), found);
         self.final_norm.collect(&module::join(path, "final_norm"), found);
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         self.blocks.collect_mut(&module::join(path, "blocks"), found);
         self.final_norm.collect_mut(&module::join(path, "final_norm"), found);
     }

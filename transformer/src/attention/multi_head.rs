@@ -3,8 +3,9 @@
 
 use super::attention_weights;
 use crate::init::Init;
+use crate::module::{Parts, PartsMut};
 use crate::{Linear, Memory, Module, Pass, RmsNorm, module, parameters_of};
-use autograd::{Mask, Parameter, Var};
+use autograd::{Mask, Var};
 use tensor::{Float, Rng};
 
 /// Attention of several heads, each in its own subspace.
@@ -58,14 +59,14 @@ pub enum Projections {
 }
 
 impl Module for Projections {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         let named = match self {
             Projections::Joined { w_qkv } => vec![("w_qkv", w_qkv)],
             Projections::Apart { w_q, w_k, w_v } => vec![("w_q", w_q), ("w_k", w_k), ("w_v", w_v)],
         };
         named.into_iter().for_each(|(name, w)| w.collect(&module::join(path, name), found));
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         let named = match self {
             Projections::Joined { w_qkv } => vec![("w_qkv", w_qkv)],
             Projections::Apart { w_q, w_k, w_v } => vec![("w_q", w_q), ("w_k", w_k), ("w_v", w_v)],
@@ -250,6 +251,7 @@ mod tests {
     use super::*;
     use crate::positions::Rotary;
     use crate::scaled_dot_product_attention;
+    use autograd::Parameter;
     use tensor::{Tensor, Tokens};
 
     const INIT: Init = Init::Normal(0.5);

@@ -3,6 +3,8 @@
 use super::bert::Variant;
 use super::head::{HeadConfig, Problem};
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
+use crate::lora::{self, LoraConfig};
+use crate::module::{Parts, PartsMut};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
 use crate::{Error, Module, Padded, Trace, sentence_embedding};
 use autograd::{Parameter, Var};
@@ -154,6 +156,19 @@ impl Model {
     /// If `p` is not in [0, 1).
     pub fn set_dropout(&mut self, p: Float) -> Result<(), Error> {
         each!(self, model => model.set_dropout(p))
+    }
+
+    /// Puts adapters on it and freezes all else: see [`lora::attach`].
+    ///
+    /// # Errors
+    /// As [`lora::attach`].
+    pub fn attach_adapters(&mut self, config: &LoraConfig, rng: &mut Rng) -> Result<(), Error> {
+        lora::attach(self, &self.layout(), config, rng)
+    }
+
+    /// Whether it has adapters.
+    pub fn has_adapters(&self) -> bool {
+        lora::adapters(self).next().is_some()
     }
 
     /// Saves it: see [`Pretrained::save`].
@@ -410,10 +425,10 @@ fn encoder_decoder_outputs(model: &T5, input: &Input) -> Result<Outputs, Error> 
 }
 
 impl Module for Model {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         each!(self, model => model.collect(path, found));
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         each!(self, model => model.collect_mut(path, found));
     }
 }

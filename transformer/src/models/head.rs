@@ -2,9 +2,10 @@
 //! place in it. Radford et al. 2018, section 3.3; Devlin et al. 2019, section 4.
 
 use crate::init::Init;
+use crate::module::{Parts, PartsMut};
 use crate::pretrained::Config;
 use crate::{Embedding, Error, Linear, Module, module};
-use autograd::{Parameter, Var};
+use autograd::Var;
 use serde_json::{Map, Value, json};
 use tensor::Rng;
 
@@ -244,12 +245,12 @@ impl DecoderHead {
 }
 
 impl Module for DecoderHead {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         if let Some((name, linear)) = self.linear() {
             linear.collect(&module::join(path, name), found);
         }
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         let (name, linear) = match self {
             DecoderHead::Absent | DecoderHead::Tied => return,
             DecoderHead::Untied(linear) => ("output", linear),

@@ -43,6 +43,9 @@ pub struct Named {
 impl Layout {
     /// Where a file holds the parameter that we call `ours`.
     pub fn in_file(&self, ours: &str) -> Option<Named> {
+        if let Some((path, matrix)) = ours.rsplit_once(".adapter.") {
+            return self.adapter_in_file(path, matrix);
+        }
         let (path, leaf) = ours.rsplit_once('.').unwrap_or(("", ours));
         let leaf = match leaf {
             "gamma" => "weight",
@@ -59,6 +62,23 @@ impl Layout {
         let whole = of(self.others, ours);
         let name = whole.or_else(|| Some(format!("{}.{leaf}", of(self.others, path)?)))?;
         Some(Named { name: self.prefixed(name), transposed: false })
+    }
+
+    /// PEFT's name of an adapter's matrix, without what all its names begin with.
+    fn adapter_in_file(&self, path: &str, matrix: &str) -> Option<Named> {
+        let theirs = match matrix {
+            "a" => "lora_A",
+            "b" => "lora_B",
+            _ => return None,
+        };
+        let name = format!("{}.{theirs}.weight", self.module_in_file(path)?);
+        Some(Named { name, transposed: true })
+    }
+
+    /// Hugging Face's name of the module that we call `ours`: an affine map, or another of the list.
+    pub fn module_in_file(&self, ours: &str) -> Option<String> {
+        let named = self.in_file(&format!("{ours}.weight"))?.name;
+        named.strip_suffix(".weight").map(str::to_string)
     }
 
     fn prefixed(&self, name: String) -> String {
@@ -157,6 +177,12 @@ mod tests {
         assert_eq!(name("head.linear.weight"), is("classifier.weight", true));
         assert_eq!(name("output_bias"), is("cls.bias", false));
         assert_eq!(name("blocks.x.w_q.weight"), None);
+        assert_eq!(name("blocks.0.w_q.adapter.a"), is("bert.layer.0.query.lora_A.weight", true));
+        assert_eq!(name("blocks.0.w_q.adapter.b"), is("bert.layer.0.query.lora_B.weight", true));
+        assert_eq!(name("blocks.0.w_q.adapter.c"), None);
+        let module = |ours| LAYOUT.module_in_file(ours);
+        assert_eq!(module("blocks.12.w_q").as_deref(), Some("bert.layer.12.query"));
+        assert_eq!(module("blocks.12.w_x"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::BertConfig;
 use super::config::Variant;
 use crate::models::head::HeadKind;
+use crate::module::{Parts, PartsMut};
 use crate::{Activation, Embedding, Init, LayerNorm, Linear, Module, module, parameters_of};
 use autograd::{Parameter, Var};
 use tensor::{Float, Rng};
@@ -126,7 +127,7 @@ pub(super) fn first_state(hidden: &Var) -> Var {
 }
 
 impl Module for EncoderHead {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
+    fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
         match self {
             EncoderHead::Hidden(pooler) => pooler.collect(&module::join(path, "pooler"), found),
             EncoderHead::LanguageModel(scores) => scores.collect(path, found),
@@ -134,7 +135,7 @@ impl Module for EncoderHead {
             EncoderHead::Span(span) => span.collect(&module::join(path, "span"), found),
         }
     }
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
+    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut PartsMut<'a>) {
         match self {
             EncoderHead::Hidden(pooler) => pooler.collect_mut(&module::join(path, "pooler"), found),
             EncoderHead::LanguageModel(scores) => scores.collect_mut(path, found),
