@@ -63,8 +63,16 @@ impl Optimizer for Adam {
         })
     }
 
-    fn state(&self) -> Vec<(String, &Tensor)> {
-        self.memory.state()
+    fn name(&self) -> &str {
+        "adam"
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 }
 

@@ -60,8 +60,16 @@ impl Optimizer for AdamW {
         })
     }
 
-    fn state(&self) -> Vec<(String, &Tensor)> {
-        self.memory.state()
+    fn name(&self) -> &str {
+        "adamw"
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 }
 

@@ -65,8 +65,16 @@ impl Optimizer for Lion {
         })
     }
 
-    fn state(&self) -> Vec<(String, &Tensor)> {
-        self.memory.state()
+    fn name(&self) -> &str {
+        "lion"
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Error, Group, clip};
 use autograd::Gradients;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tensor::Tensor;
 use transformer::Module;
@@ -13,10 +14,16 @@ pub(super) const PIECE: usize = 16 * 1024;
 /// What an optimizer remembers from step to step; empty at first.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    steps: u64,
-    tensors: BTreeMap<String, Vec<(&'static str, Tensor)>>,
-    /// Steps that each parameter took part in: one that was frozen before begins at 1.
-    taken: BTreeMap<String, u64>,
+    pub(super) steps: u64,
+    pub(super) of_parameters: BTreeMap<String, Remembered>,
+}
+
+/// What is remembered of one parameter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    /// Steps that it took part in: one that was frozen before begins at 1.
+    pub steps: u64,
+    pub tensors: Vec<(Cow<'static, str>, Tensor)>,
 }
 
 /// One parameter in one step, as an optimizer's equation sees it.
@@ -43,15 +50,15 @@ pub struct Update<'a> {
 /// What is remembered of one parameter.
 #[derive(Debug)]
 pub struct State<'a> {
-    tensors: &'a mut Vec<(&'static str, Tensor)>,
+    tensors: &'a mut Vec<(Cow<'static, str>, Tensor)>,
     shape: &'a [usize],
 }
 
 impl<'a> State<'a> {
     /// The tensors under these names, of the parameter's shape; zeros until they are first written.
     pub fn tensors<const N: usize>(self, names: [&'static str; N]) -> [&'a mut Tensor; N] {
-        if !self.tensors.iter().map(|(name, _)| *name).eq(names) {
-            *self.tensors = names.map(|name| (name, Tensor::zeros(self.shape))).into();
+        if !self.tensors.iter().map(|(name, _)| &**name).eq(names) {
+            *self.tensors = names.map(|name| (name.into(), Tensor::zeros(self.shape))).into();
         }
         let mut tensors = self.tensors.iter_mut();
         names.map(|_| &mut tensors.next().expect("as many as names").1)
@@ -81,15 +88,11 @@ impl Memory {
             let Some(gradient) = gradients.get(parameter) else { continue };
             let (lr, weight_decay) = Group::of(groups, &name, parameter.value(), lr);
             let gradient = gradient.contiguous();
-            let tensors = match self.tensors.get_mut(&name) {
-                Some(tensors) => tensors,
-                None => self.tensors.entry(name.clone()).or_default(),
+            let remembered = match self.of_parameters.get_mut(&name) {
+                Some(remembered) => remembered,
+                None => self.of_parameters.entry(name.clone()).or_default(),
             };
-            let taken = match self.taken.get_mut(&name) {
-                Some(taken) => taken,
-                None => self.taken.entry(name.clone()).or_default(),
-            };
-            *taken += 1;
+            remembered.steps += 1;
             update(Update {
                 name: &name,
                 value: parameter.value_mut(),
@@ -97,8 +100,8 @@ impl Memory {
                 gradient_scale,
                 lr,
                 weight_decay,
-                step: *taken,
-                state: State { tensors, shape: gradient.shape() },
+                step: remembered.steps,
+                state: State { tensors: &mut remembered.tensors, shape: gradient.shape() },
             });
         }
         Ok(norm)
@@ -112,8 +115,8 @@ impl Memory {
     /// `PARAMETER.WHAT` and its tensor, sorted by parameter.
     pub fn state(&self) -> Vec<(String, &Tensor)> {
         let mut state = Vec::new();
-        for (name, tensors) in &self.tensors {
-            state.extend(tensors.iter().map(|(what, x)| (format!("{name}.{what}"), x)));
+        for (name, remembered) in &self.of_parameters {
+            state.extend(remembered.tensors.iter().map(|(what, x)| (format!("{name}.{what}"), x)));
         }
         state
     }

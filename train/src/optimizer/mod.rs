@@ -2,7 +2,7 @@
 //!
 //! Each file is one optimizer: its equation, its pass over memory, its tests. What they share
 //! (groups of parameters, the norm of the gradients and its bound, what is remembered by name)
-//! stands in [`memory`], [`group`] and [`clip`].
+//! stands in [`memory`], [`group`] and [`clip`]; a memory's file in `saved`.
 
 pub mod adam;
 pub mod adamw;
@@ -14,6 +14,7 @@ pub mod lion;
 pub mod memory;
 pub mod muon;
 pub mod one_cycle;
+mod saved;
 pub mod schedule;
 pub mod sgd;
 
@@ -29,6 +30,7 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use autograd::Gradients;
+use std::path::Path;
 use tensor::Tensor;
 use transformer::Module;
 
@@ -53,8 +55,14 @@ use transformer::Module;
 ///             update.value.apply_zip(update.gradient, |w, g| w - lr * g.signum());
 ///         })
 ///     }
-///     fn state(&self) -> Vec<(String, &tensor::Tensor)> {
-///         self.0.state()
+///     fn name(&self) -> &str {
+///         "sign descent"
+///     }
+///     fn memory(&self) -> &Memory {
+///         &self.0
+///     }
+///     fn memory_mut(&mut self) -> &mut Memory {
+///         &mut self.0
 ///     }
 /// }
 /// ```
@@ -72,8 +80,38 @@ pub trait Optimizer {
         lr: f64,
     ) -> Result<f64, Error>;
 
+    /// Its name, which a saved memory bears.
+    fn name(&self) -> &str;
+
+    /// What it remembers.
+    fn memory(&self) -> &Memory;
+
+    /// What it remembers, to be changed.
+    fn memory_mut(&mut self) -> &mut Memory;
+
     /// What it remembers, `PARAMETER.WHAT` and a tensor each, sorted by parameter.
-    fn state(&self) -> Vec<(String, &Tensor)>;
+    fn state(&self) -> Vec<(String, &Tensor)> {
+        self.memory().state()
+    }
+
+    /// Writes what it remembers, to the bit, as a safetensors file.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    fn save_state(&self, path: &Path) -> Result<(), crate::Error> {
+        self.memory().write(path, self.name())
+    }
+
+    /// Reads what [`Optimizer::save_state`] wrote: the next step is the one that would have come
+    /// after those taken before.
+    ///
+    /// # Errors
+    /// If the file can't be read, is broken, or is the memory of another optimizer or model;
+    /// nothing is changed then.
+    fn load_state(&mut self, model: &dyn Module, path: &Path) -> Result<(), crate::Error> {
+        *self.memory_mut() = Memory::read(path, self.name(), model)?;
+        Ok(())
+    }
 }
 
 /// Why a step was not taken. The weights are as they were before it.

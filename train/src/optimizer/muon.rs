@@ -88,8 +88,16 @@ impl Optimizer for Muon {
         })
     }
 
-    fn state(&self) -> Vec<(String, &Tensor)> {
-        self.memory.state()
+    fn name(&self) -> &str {
+        "muon"
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 }
 

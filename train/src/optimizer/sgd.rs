@@ -76,8 +76,16 @@ impl Optimizer for Sgd {
         })
     }
 
-    fn state(&self) -> Vec<(String, &Tensor)> {
-        self.memory.state()
+    fn name(&self) -> &str {
+        "sgd"
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 }
 
