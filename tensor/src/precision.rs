@@ -88,6 +88,7 @@ mod tests {
     use half::bf16;
 
     #[test]
+    #[allow(clippy::unnecessary_cast)] // It is one in the f32 build only.
     fn rounds_as_half_does() {
         let mut numbers: Vec<Float> = Rng::seeded(1).normal(&[4000], 3.0).to_vec();
         numbers.extend([0.0, -0.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 3.4e38, -1e-40]);

@@ -94,6 +94,16 @@ impl Targets {
         &self.ids
     }
 
+    /// `count` of them from `first` on.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    #[track_caller]
+    pub fn narrow(&self, first: usize, count: usize) -> Targets {
+        let ids = self.ids[first..first + count].into();
+        Targets { ids, vocab_size: self.vocab_size }
+    }
+
     /// How many targets count.
     pub fn count(&self) -> usize {
         self.ids.iter().filter(|&&id| id != Targets::IGNORED).count()

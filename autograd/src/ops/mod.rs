@@ -30,6 +30,7 @@ pub mod index_add;
 pub mod index_select;
 pub mod layer_norm;
 pub mod linear;
+pub mod linear_cross_entropy;
 pub mod ln;
 pub mod log_softmax;
 pub mod logsumexp;
@@ -113,6 +114,7 @@ list! {
     index_select
     layer_norm
     linear
+    linear_cross_entropy
     ln
     log_softmax
     logsumexp

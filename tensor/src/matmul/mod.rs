@@ -91,6 +91,38 @@ impl Tensor {
         self.batched_product(other)
     }
 
+    /// Adds the product of two matrices: `self [m, n] += a [m, k] · b [k, n]`.
+    ///
+    /// # Panics
+    /// If they are no matrices that fit.
+    #[track_caller]
+    pub fn add_product(&mut self, a: &Tensor, b: &Tensor) {
+        if a.rank() != 2 || b.rank() != 2 || self.shape != [a.size(0), b.size(1)] {
+            let shapes = [&self.shape[..], &a.shape, &b.shape];
+            shape::wrong("add_product", "not three matrices that fit", &shapes, "");
+        }
+        a.check_inner_sizes(b);
+        let (a, b) = match precision() {
+            Precision::F32 => (a.clone(), b.clone()),
+            Precision::Bf16 => (a.rounded_to_bf16(), b.rounded_to_bf16()),
+        };
+        let (m, k, n) = (a.size(0), a.size(1), b.size(1));
+        let product = Product {
+            m,
+            k,
+            n,
+            a: a.matrix(0),
+            b: b.matrix(0),
+            c: Matrix { offset: 0, row_stride: n, column_stride: 1 },
+            single_row: false,
+            added: true,
+        };
+        if m * k * n > 0 {
+            let [a, b] = [&a, &b].map(|x| &x.storage.as_slice()[x.offset..]);
+            multiply_all(&[product], a, b, self.data_mut());
+        }
+    }
+
     /// Whether its last two axes lie in memory column by column, as those of a transposed view.
     pub fn is_column_by_column(&self) -> bool {
         self.rank() >= 2 && self.strides[self.rank() - 2] < self.strides[self.rank() - 1]
@@ -288,6 +320,30 @@ simd! {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_product_is_added_whatever_the_strides() {
+        let mut rng = crate::Rng::seeded(7);
+        for (m, k, n) in [(1, 3, 5), (70, 40, 90), (2, 1, 1), (3, 0, 2)] {
+            let [c, a, b] = [[m, n], [m, k], [n, k]].map(|shape| rng.normal(&shape, 1.0));
+            let b = b.transpose(0, 1);
+            let mut sum = c.clone();
+            sum.add_product(&a, &b);
+            let expected = &c + &a.matmul(&b);
+            let far =
+                (&sum - &expected).to_vec().iter().fold(0.0, |far: Float, x| far.max(x.abs()));
+            assert!(far < 1e-4, "{far}");
+        }
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "add_product: not three matrices that fit: [1, 1] and [2, 2] and [2, 2]"
+    )]
+    fn what_is_added_to_must_fit() {
+        let x = Tensor::ones(&[2, 2]);
+        Tensor::ones(&[1, 1]).add_product(&x, &x);
+    }
+
     use super::*;
     use crate::Rng;
     use proptest::prelude::*;

@@ -211,6 +211,15 @@ impl DecoderHead {
         }
     }
 
+    /// The matrix that scores the next token, `[d_model, vocab_size]`, where it does so alone.
+    pub fn next_token_matrix(&self, embedding: &Embedding) -> Option<Var> {
+        match self {
+            DecoderHead::Tied => Some(embedding.weight.transpose(0, 1)),
+            DecoderHead::Untied(Linear { weight, bias: None, .. }) => Some((**weight).clone()),
+            _ => None,
+        }
+    }
+
     /// The scores at each position: `[.., d_model]` → `[.., vocab_size]`, `[.., n_labels]` or
     /// `[.., 2]`.
     ///
