@@ -38,11 +38,15 @@ impl NextTokens {
         Ok(NextTokens { tokens: Tokens::batch(&rows, vocab_size)?, positions, targets })
     }
 
+    /// The states at the positions that count: `[targets, d_model]`
+    pub fn states(&self, model: &impl DecoderOnly) -> Var {
+        let hidden = model.hidden(&self.tokens); // [batch_size, seq_len, d_model]
+        at(&hidden, self.positions.clone()).expect("they are in the batch")
+    }
+
     /// The scores at the positions that count: `[targets, vocab_size]`
     pub fn scores(&self, model: &impl DecoderOnly) -> Var {
-        let hidden = model.hidden(&self.tokens); // [batch_size, seq_len, d_model]
-        let positions = at(&hidden, self.positions.clone()).expect("they are in the batch");
-        model.logits(&positions)
+        model.logits(&self.states(model))
     }
 }
 

@@ -30,6 +30,17 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
+    /// A checkpoint could not be written.
+    #[error(
+        "the checkpoint could not be written; {last}; free space, then repeat the command with \
+         --resume"
+    )]
+    Checkpoint {
+        /// The step of the last whole one, in words.
+        last: String,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A step that could not be taken.
     #[error("step {step}: {reason}{}", of_lines(lines))]
     Step {

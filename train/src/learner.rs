@@ -3,13 +3,15 @@
 use crate::Error;
 use crate::batch::NextTokens;
 use crate::sequence::{Sequence, Target};
-use autograd::{Var, cross_entropy_sum, no_grad, ops::cross_entropy::cross_entropy_forward};
+use autograd::ops::cross_entropy::cross_entropy_forward;
+use autograd::ops::linear_cross_entropy::linear_cross_entropy_sum;
+use autograd::{Var, cross_entropy_sum, no_grad};
 use tensor::{Targets, Tokens};
 use transformer::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, Model, Module, Padded, T5};
 
 /// A model that can be trained on [`Sequence`]s.
 ///
-/// One of your own that is a [`DecoderOnly`] calls [`decoder_scores`].
+/// One of your own that is a [`DecoderOnly`] calls [`decoder_scores`] and [`decoder_loss_sum`].
 pub trait Learner: Module {
     /// Tokens of the vocabulary.
     fn vocab_size(&self) -> usize;
@@ -93,25 +95,44 @@ pub(crate) fn mixed() -> Error {
     Error::settings("rows of different kinds stand in one batch; give rows of one task")
 }
 
-impl Learner for Gpt2 {
-    fn vocab_size(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
-        decoder_scores(self, rows)
+/// [`Learner::loss_sum`] of a decoder that stands alone, which never holds all scores of tokens.
+///
+/// # Errors
+/// As [`decoder_scores`].
+pub fn decoder_loss_sum(model: &impl DecoderOnly, rows: &[&Sequence]) -> Result<Var, Error> {
+    let (head, embedding) = model.head();
+    let reads_tokens = rows.iter().all(|row| matches!(row.target, Target::From(_)));
+    match head.next_token_matrix(embedding).filter(|_| reads_tokens) {
+        Some(matrix) => {
+            let batch = NextTokens::new(rows, model.vocab_size())?;
+            Ok(linear_cross_entropy_sum(&batch.states(model), &matrix, &batch.targets))
+        }
+        None => {
+            let (scores, targets) = decoder_scores(model, rows)?;
+            Ok(cross_entropy_sum(&scores, &targets))
+        }
     }
 }
 
-impl Learner for Llama {
-    fn vocab_size(&self) -> usize {
-        self.config.vocab_size
-    }
+macro_rules! decoder {
+    ($model:ty) => {
+        impl Learner for $model {
+            fn vocab_size(&self) -> usize {
+                self.config.vocab_size
+            }
 
-    fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
-        decoder_scores(self, rows)
-    }
+            fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+                decoder_scores(self, rows)
+            }
+
+            fn loss_sum(&self, rows: &[&Sequence]) -> Result<Var, Error> {
+                decoder_loss_sum(self, rows)
+            }
+        }
+    };
 }
+decoder!(Gpt2);
+decoder!(Llama);
 
 /// The class of a text.
 impl Learner for Bert {
@@ -185,6 +206,15 @@ impl Learner for Model {
             Model::Gpt2(model) => model.scores(rows),
             Model::Llama(model) => model.scores(rows),
             Model::T5(model) => model.scores(rows),
+        }
+    }
+
+    fn loss_sum(&self, rows: &[&Sequence]) -> Result<Var, Error> {
+        match self {
+            Model::Bert(model) => model.loss_sum(rows),
+            Model::Gpt2(model) => model.loss_sum(rows),
+            Model::Llama(model) => model.loss_sum(rows),
+            Model::T5(model) => model.loss_sum(rows),
         }
     }
 }

@@ -10,6 +10,9 @@
 //! | [`optimizer`] | SGD, Adam, AdamW, Lion, Muon; clipping, learning-rate schedules |
 //! | [`settings`] | what fixes a run, and the order of its rows |
 //! | [`training`] | the training loop |
+//! | [`checkpoint`], [`interrupt`] | what a run goes on from, whatever ends it |
+//! | [`mod@run`] | the loop with all that stands around it: measuring, checkpoints, logs |
+//! | [`step_log`] | files of a line a step |
 //! | [`progress`] | a progress bar with loss, speed and time left |
 //! | [`masking`] | what a masked language model must fill in |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
@@ -20,10 +23,12 @@
 pub mod baselines;
 pub mod batch;
 pub mod bpe;
+pub mod checkpoint;
 pub mod cli;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod interrupt;
 pub mod learner;
 pub mod masking;
 pub mod metrics;
@@ -31,8 +36,10 @@ pub mod optimizer;
 mod peak_memory;
 mod preset;
 pub mod progress;
+pub mod run;
 pub mod sequence;
 pub mod settings;
+pub mod step_log;
 pub mod token_file;
 pub mod training;
 

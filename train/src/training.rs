@@ -8,6 +8,7 @@ pub use crate::settings::{Order, Settings};
 use crate::{Error, Learner};
 use autograd::{Gradients, with_dropout};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Instant;
 use tensor::{Float, Rng, with_precision};
 use transformer::with_recomputation;
@@ -87,6 +88,19 @@ impl<'a, M: Learner> Trainer<'a, M> {
         let average = settings.average.map(|decay| Average::new(decay, model));
         let order = Order::new(settings, sequences.count());
         Ok(Trainer { model, sequences, settings, optimizer, average, order, step: 0 })
+    }
+
+    /// What fixes the run.
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// Reads what the optimizer remembered.
+    ///
+    /// # Errors
+    /// As [`Optimizer::load_state`].
+    pub fn load_optimizer(&mut self, path: &Path) -> Result<(), Error> {
+        self.optimizer.load_state(&*self.model, path)
     }
 
     /// Goes on after `step`, whose weights and memory were loaded.

@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::model::Loaded;
-use super::output::{Output, lines, print};
+use super::output::{check_is_free, lines, print};
 use crate::Error;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
             return Err(Error::settings(text));
         }
         true => {}
-        false => Output::check(to, "--to").map(|_| ())?,
+        false => check_is_free(to, "--to")?,
     }
     let from = resolve(&arguments.from)?;
     let loaded = Loaded::open(&from)?;

@@ -126,9 +126,15 @@ impl Task {
         Ok(example)
     }
 
-    /// Whether it writes a text that is not all of what it is given.
-    pub fn has_prompt(self) -> bool {
-        matches!(self, Task::Describe | Task::Answer | Task::Seq2seq)
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::LanguageModel => "language-model",
+            Task::Describe => "describe",
+            Task::Classify => "classify",
+            Task::Answer => "answer",
+            Task::Seq2seq => "seq2seq",
+        }
     }
 
     fn text(self, row: &Row, field: &str) -> Result<String, DataError> {

@@ -11,10 +11,7 @@ use std::collections::BTreeMap;
 ///
 /// Source: scikit-learn's `f1_score` with `average="macro"`; Lewis, Schapire, Callan & Papka 1996,
 /// section 4.
-pub fn macro_f1<T: Ord>(rows: impl IntoIterator<Item = (T, T)>) -> f64
-where
-    T: Clone,
-{
+pub fn macro_f1<T: Ord + Clone>(rows: impl IntoIterator<Item = (T, T)>) -> f64 {
     let mut counts: BTreeMap<T, (u32, u32)> = BTreeMap::new(); // twice those told right; all
     for (reference, prediction) in rows {
         if reference == prediction {

@@ -4,7 +4,7 @@ use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
 use rayon::prelude::*;
-use tensor::{Float, Tensor, simd};
+use tensor::{Float, simd};
 use transformer::Module;
 
 /// The Adam optimizer, with clipping by the global norm in the same pass over memory.
@@ -140,6 +140,7 @@ simd! {
 mod tests {
     use super::*;
     use crate::optimizer::tests::{One, run};
+    use tensor::Tensor;
 
     /// Equation (O2) for one number, in f64.
     fn by_equation(mut w: f64, gradients: &[f64], lr: f64, penalty: f64) -> f64 {

@@ -5,7 +5,7 @@ use super::adam::{Constants, move_by_moments};
 use super::memory::Update;
 use super::{Error, Group, Memory, Optimizer};
 use autograd::Gradients;
-use tensor::{Float, Tensor};
+use tensor::Float;
 use transformer::Module;
 
 /// The AdamW optimizer, with clipping by the global norm in the same pass over memory.
@@ -84,6 +84,7 @@ pub(super) fn move_and_decay(update: Update<'_>, betas: (f64, f64), eps: f64) {
 mod tests {
     use super::*;
     use crate::optimizer::tests::{One, run};
+    use tensor::Tensor;
 
     /// Equation (O3) for one number, in f64.
     fn by_equation(mut w: f64, gradients: &[f64], lr: f64, decay: f64) -> f64 {

@@ -4,7 +4,7 @@ use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
 use rayon::prelude::*;
-use tensor::{Float, Tensor, simd};
+use tensor::{Float, simd};
 use transformer::Module;
 
 /// The Lion optimizer; it remembers half of what Adam does.
@@ -114,6 +114,7 @@ simd! {
 mod tests {
     use super::*;
     use crate::optimizer::tests::{One, run};
+    use tensor::Tensor;
 
     #[test]
     fn by_hand_o6() {

@@ -117,8 +117,8 @@ mod tests {
     impl Model {
         fn new() -> Model {
             let rng = &mut Rng::seeded(3);
-            let [hidden, bias, late] = [&[3, 5][..], &[5], &[2]]
-                .map(|shape| Parameter::new(Tensor::normal(rng, shape, 0.0, 1.0)));
+            let [hidden, bias, late] =
+                [&[3, 5][..], &[5], &[2]].map(|shape| Parameter::new(rng.normal(shape, 1.0)));
             Model { hidden, bias, late }
         }
 
@@ -126,11 +126,11 @@ mod tests {
         fn step(&mut self, optimizer: &mut dyn Optimizer, step: u64) {
             match step {
                 1 => self.late.freeze(),
-                _ => self.late.thaw(),
+                _ => self.late.unfreeze(),
             }
             let rng = &mut Rng::seeded(step);
             let mut weighed = |x: &Parameter| {
-                let weights = Tensor::normal(rng, x.shape(), 0.0, 1.0);
+                let weights = rng.normal(x.shape(), 1.0);
                 (&**x * &autograd::Var::constant(weights)).sum()
             };
             let loss = weighed(&self.hidden) + &weighed(&self.bias);
@@ -216,7 +216,7 @@ mod tests {
 
         let mut file = tensor::file::read(&path).unwrap();
         let path = folder.path().join("changed");
-        let mut changed = |tensors: &mut dyn FnMut(&mut Vec<(String, Tensor)>)| {
+        let changed = |tensors: &mut dyn FnMut(&mut Vec<(String, Tensor)>)| {
             let mut all: Vec<(String, Tensor)> = file.tensors.clone().into_iter().collect();
             tensors(&mut all);
             let all = all.iter().map(|(name, x)| (name.clone(), x));

@@ -5,7 +5,7 @@ use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
 use rayon::prelude::*;
-use tensor::{Float, Tensor, simd};
+use tensor::{Float, simd};
 use transformer::Module;
 
 /// Stochastic gradient descent.
@@ -133,6 +133,7 @@ simd! {
 mod tests {
     use super::*;
     use crate::optimizer::tests::{One, run};
+    use tensor::Tensor;
 
     #[test]
     fn by_hand_o1() {

@@ -2,6 +2,7 @@
 
 use crate::data::Task;
 use crate::optimizer::{Kind, Numbers, Schedule};
+use crate::run::Plan;
 use crate::training::Settings;
 use crate::{Error, Preset};
 use clap::Args;
@@ -199,6 +200,20 @@ impl Arguments {
     /// The folder to write; empty where --prepare does without.
     pub fn output(&self) -> &Path {
         self.output.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// What is done around the steps.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            output: self.output().into(),
+            evaluate_every: self.evaluate_every,
+            patience: self.patience,
+            leaves_best: self.best || self.patience.is_some(),
+            checkpoint_every: self.checkpoint_every,
+            keep: self.keep,
+            how_to_resume: "the same command and --resume".into(),
+            task: self.task().name(),
+        }
     }
 
     /// Whether blocks are computed again where the weights lie quantized.

@@ -8,29 +8,38 @@ mod start;
 pub use arguments::Arguments;
 
 use super::Common;
-use super::output::{Output, lines, print};
-use crate::progress::Progress;
-use crate::sequence::{Sequence, Sequences};
-use crate::training::{self, StepReport};
-use crate::{Error, Learner, batch, peak_rss_bytes};
+use super::output::{check_is_free, lines, print};
+use crate::Error;
+use crate::checkpoint::{self, Checkpoints};
+use crate::run::{self, Learning, Outcome};
 use data::Data;
-use serde_json::json;
 use start::{Start, is_quantized};
 use std::path::Path;
-
-/// Sequences that are in memory together when the loss on --valid is measured.
-const SEQUENCES_AT_ONCE: usize = 1024;
 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     arguments.check()?;
     if let Some(path) = &arguments.prepare {
         return prepare::run(arguments, path, common);
     }
-    let output = Output::check(arguments.output(), "--output")?;
+    let result = arguments.output().join("result.json");
+    let mut checkpoint = None;
+    if arguments.resume {
+        if let Some(outcome) = read_outcome(&result)? {
+            return print_outcome(&outcome, common);
+        }
+        checkpoint = Checkpoints::new(arguments.output(), arguments.keep).latest()?;
+        if let Some((step, folder)) = &checkpoint {
+            eprintln!("going on after step {step}, from {}", folder.display());
+        }
+    } else {
+        check_is_free(arguments.output(), "--output")?;
+    }
     let data = Data::read(&arguments.data, arguments.task())?;
+    let fingerprint = fingerprint(&arguments.data)?;
     let valid = arguments.valid.as_ref().map(|path| Data::read(path, arguments.task()));
     let valid = valid.transpose()?;
-    let mut start = arguments.start(&data, common.seed)?;
+    let folder = checkpoint.as_ref().map(|(_, folder)| folder.as_path());
+    let start = arguments.start(&data, folder, common.seed)?;
     for data in [&data].into_iter().chain(&valid) {
         data.check_ids(start.model.vocab_size())?;
     }
@@ -43,28 +52,45 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     settings.recompute |= arguments.recomputes_itself() && is_quantized(&start.model);
     settings.check()?;
 
-    let mut metrics = output.metrics();
-    let mut progress = Progress::new(settings.steps);
-    let mut totals = Totals::default();
-    training::train(&mut start.model, &*sequences, &settings, |report| {
-        progress.step(report);
-        totals.add(report);
-        metrics.write(report)
-    })?;
-    progress.finish();
-    save(&start, output.folder())?;
-    let valid_loss = valid.map(|valid| mean_loss(&start.model, &*valid)).transpose()?;
-    let result = json!({
-        "steps": settings.steps,
-        "tokens": totals.tokens,
-        "train_loss": totals.last_loss,
-        "valid_loss": valid_loss,
-        "seconds": totals.seconds,
-        "tokens_per_second": totals.tokens as f64 / totals.seconds,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "weights_sha256": output.weights_sha256()?,
-    });
+    let Start { mut model, tokenizer, end } = start;
+    let learning = Learning { model: &mut model, tokenizer: tokenizer.as_ref(), end, base: None };
+    let data = run::Data { training: &*sequences, valid: valid.as_deref(), fingerprint };
+    let outcome = run::run(learning, &data, &settings, &arguments.plan(), checkpoint)?;
+    let text = serde_json::to_string(&outcome).expect("numbers and texts");
+    checkpoint::write_file(&result, &(text + "\n"))?;
+    print_outcome(&outcome, common)
+}
+
+fn print_outcome(outcome: &Outcome, common: &Common) -> Result<(), Error> {
+    let result = serde_json::to_value(outcome).expect("numbers and texts");
     print(if common.json { result.to_string() } else { lines(&result) })
+}
+
+/// The outcome of a run that is finished.
+fn read_outcome(path: &Path) -> Result<Option<Outcome>, Error> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+        path: path.into(),
+        action: "read",
+        source,
+    })?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| Error::settings(format!("{}: {error}", path.display())))
+}
+
+/// What tells the rows of a file from those of others: its length and, of a file that is not too large
+/// to be read once more, its SHA-256.
+fn fingerprint(path: &Path) -> Result<String, Error> {
+    const LARGE: u64 = 1 << 30;
+    let failed = |source| Error::Io { path: path.into(), action: "read", source };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    match bytes > LARGE {
+        true => Ok(format!("{bytes} bytes")),
+        false => Ok(format!("{bytes} bytes, {}", run::sha256(path)?)),
+    }
 }
 
 fn warn_of_overlap(data: &Data, valid: &Data) {
@@ -76,42 +102,4 @@ fn warn_of_overlap(data: &Data, valid: &Data) {
             data.path.display()
         );
     }
-}
-
-#[derive(Default)]
-struct Totals {
-    tokens: usize,
-    seconds: f64,
-    last_loss: f64,
-}
-
-impl Totals {
-    fn add(&mut self, report: &StepReport) {
-        self.tokens += report.tokens;
-        self.seconds += report.seconds;
-        self.last_loss = report.loss;
-    }
-}
-
-fn save(start: &Start, folder: &Path) -> Result<(), Error> {
-    start.model.save(folder)?;
-    if let Some(tokenizer) = &start.tokenizer {
-        tokenizer.save(folder)?;
-    }
-    Ok(())
-}
-
-/// The loss of all target tokens, in nats.
-fn mean_loss(model: &impl Learner, sequences: &dyn Sequences) -> Result<f64, Error> {
-    let (mut nats, mut targets) = (0.0, 0);
-    for start in (0..sequences.count()).step_by(SEQUENCES_AT_ONCE) {
-        let end = sequences.count().min(start + SEQUENCES_AT_ONCE);
-        let some = (start..end).map(|index| Ok(sequences.get(index)?.into_owned()));
-        let some = some.collect::<Result<Vec<Sequence>, Error>>()?;
-        for (loss, count) in batch::sequence_losses(model, &some, 16)? {
-            nats += loss;
-            targets += count;
-        }
-    }
-    Ok(nats / targets as f64)
 }

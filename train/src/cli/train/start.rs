@@ -53,14 +53,15 @@ impl Start {
 }
 
 impl Arguments {
-    /// The model to start from, its tokenizer and end token.
+    /// The model to start from, its tokenizer and end token. A tokenizer that was trained on the data
+    /// stands in the run's `checkpoint`, if there is one.
     ///
     /// # Errors
     /// If a file is missing or broken, or the model does not learn the task.
-    pub fn start(&self, data: &Data, seed: u64) -> Result<Start, Error> {
+    pub fn start(&self, data: &Data, checkpoint: Option<&Path>, seed: u64) -> Result<Start, Error> {
         let rng = &mut Rng::derived(seed, &[WEIGHTS]);
         let start = match self.preset() {
-            Some(preset) => self.start_preset(preset, data, rng)?,
+            Some(preset) => self.start_preset(preset, data, checkpoint, rng)?,
             None => self.start_pretrained(data, rng)?,
         };
         start.check(self.task(), self.model())?;
@@ -86,7 +87,13 @@ impl Arguments {
         Ok(Start { model, tokenizer, end })
     }
 
-    fn start_preset(&self, preset: Preset, data: &Data, rng: &mut Rng) -> Result<Start, Error> {
+    fn start_preset(
+        &self,
+        preset: Preset,
+        data: &Data,
+        checkpoint: Option<&Path>,
+        rng: &mut Rng,
+    ) -> Result<Start, Error> {
         let examples = data.examples();
         let vocab_size = self.vocab_size.unwrap_or(preset.vocab_size());
         Gpt2Config { vocab_size, ..Gpt2Config::default() }.check()?; // before it is trained for
@@ -95,9 +102,11 @@ impl Arguments {
             _ => [&e.prompt[..], &e.target[..]],
         });
         let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+        let trained = checkpoint.map(Tokenizer::find).transpose()?.flatten();
         let tokenizer = match &self.tokenizer {
             Some(path) => Some(Tokenizer::from_file(path)?),
             None if texts.is_empty() => None,
+            None if trained.is_some() => trained,
             None => {
                 let tokenizer = train_bpe(&texts, vocab_size)?;
                 Some(if preset.reads_whole_texts() { mark_ends(tokenizer)? } else { tokenizer })

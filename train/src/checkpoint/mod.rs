@@ -1,0 +1,297 @@
+//! Checkpoints: folders that hold all a run needs to go on, each of them whole at any moment.
+//!
+//! A folder is written under another name, brought to the disk file by file, and then renamed; what
+//! makes room for it goes only after that. A process that is killed, or a disk that fills up, leaves
+//! the last one as it was.
+
+mod state;
+
+pub use state::State;
+
+use crate::Error;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The name of the best model's folder.
+const BEST: &str = "best";
+/// What the names of other folders begin with; the step follows in eight digits.
+const STEP: &str = "step-";
+/// What the names of folders end with that are not whole, and of those that are going.
+const PARTIAL: &str = ".partial";
+const OLD: &str = ".old";
+
+/// The checkpoints of a run: the last ones, and the best.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl Checkpoints {
+    /// Those under `output/checkpoints`, of which the last `keep` are kept. Nothing is written yet.
+    pub fn new(output: &Path, keep: usize) -> Checkpoints {
+        Checkpoints { folder: output.join("checkpoints"), keep: keep.max(1) }
+    }
+
+    /// Writes the checkpoint of a step: `fill` writes files into the folder that it is given.
+    ///
+    /// # Errors
+    /// If a file can't be written: then what was written goes, and those before stay.
+    pub fn write(
+        &self,
+        step: usize,
+        fill: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.replace(&format!("{STEP}{step:08}"), fill).map_err(|error| self.incomplete(error))?;
+        let steps = self.steps()?;
+        for (_, path) in steps.iter().rev().skip(self.keep) {
+            remove(path)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the best model in the place of the one before.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::write`].
+    pub fn write_best(&self, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+        self.replace(BEST, fill).map_err(|error| self.incomplete(error))
+    }
+
+    /// The folder of the best model, if one was written.
+    pub fn best(&self) -> Option<PathBuf> {
+        Some(self.folder.join(BEST)).filter(|path| path.is_dir())
+    }
+
+    /// The newest whole checkpoint and its step. What killed runs left half-done goes.
+    ///
+    /// # Errors
+    /// If the folder can't be read, or leftovers can't be removed.
+    pub fn latest(&self) -> Result<Option<(usize, PathBuf)>, Error> {
+        self.clean()?;
+        Ok(self.steps()?.pop())
+    }
+
+    fn replace(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (whole, partial) =
+            (self.folder.join(name), self.folder.join(format!("{name}{PARTIAL}")));
+        let old = self.folder.join(format!("{name}{OLD}"));
+        let written = || -> Result<(), Error> {
+            remove_folder(&partial)?;
+            fs::create_dir_all(&partial).map_err(failed(&partial, "create"))?;
+            fill(&partial)?;
+            to_disk(&partial).map_err(failed(&partial, "write"))
+        };
+        if let Err(error) = written() {
+            let _ = remove_folder(&partial); // the first error is the one to tell
+            return Err(error);
+        }
+        if whole.exists() {
+            remove_folder(&old)?;
+            fs::rename(&whole, &old).map_err(failed(&whole, "rename"))?;
+        }
+        fs::rename(&partial, &whole).map_err(failed(&partial, "rename"))?;
+        folder_to_disk(&self.folder).map_err(failed(&self.folder, "write"))?;
+        remove_folder(&old)
+    }
+
+    /// The whole checkpoints by their steps.
+    fn steps(&self) -> Result<Vec<(usize, PathBuf)>, Error> {
+        let of = |path: PathBuf| {
+            let step = path.file_name()?.to_str()?.strip_prefix(STEP)?.parse().ok()?;
+            Some((step, path))
+        };
+        let mut steps: Vec<_> = self.entries()?.into_iter().filter_map(of).collect();
+        steps.sort();
+        Ok(steps)
+    }
+
+    /// Puts a best model that was moved aside back where no other took its place, and removes the rest
+    /// of what was begun.
+    fn clean(&self) -> Result<(), Error> {
+        for path in self.entries()? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if let Some(whole) = name.strip_suffix(OLD) {
+                let whole = self.folder.join(whole);
+                match whole.exists() || !name.starts_with(BEST) {
+                    true => remove_folder(&path)?,
+                    false => fs::rename(&path, &whole).map_err(failed(&path, "rename"))?,
+                }
+            } else if name.ends_with(PARTIAL) {
+                remove_folder(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<PathBuf>, Error> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed(&self.folder, "read"))?,
+        };
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+        paths.map_err(failed(&self.folder, "read"))
+    }
+
+    /// What to do when a checkpoint could not be written.
+    fn incomplete(&self, error: Error) -> Error {
+        let last = match self.steps().ok().and_then(|mut steps| steps.pop()) {
+            Some((step, _)) => format!("the last whole checkpoint is that of step {step}"),
+            None => "there is no whole checkpoint yet".into(),
+        };
+        Error::Checkpoint { last, source: Box::new(error) }
+    }
+}
+
+/// Removes a whole checkpoint: under another name first, so that what is left of it when the process
+/// is killed is never taken for a whole one.
+fn remove(path: &Path) -> Result<(), Error> {
+    let mut old = path.as_os_str().to_owned();
+    old.push(OLD);
+    let old = PathBuf::from(old);
+    remove_folder(&old)?;
+    fs::rename(path, &old).map_err(failed(path, "rename"))?;
+    remove_folder(&old)
+}
+
+fn remove_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(path, "remove")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Brings all files of a folder, and the folder, to the disk.
+fn to_disk(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => to_disk(&path)?,
+            false => File::open(&path)?.sync_all()?,
+        }
+    }
+    folder_to_disk(folder)
+}
+
+/// Brings the names in a folder to the disk.
+fn folder_to_disk(folder: &Path) -> io::Result<()> {
+    match cfg!(unix) {
+        true => File::open(folder)?.sync_all(),
+        false => Ok(()),
+    }
+}
+
+fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| Error::Io { path, action, source }
+}
+
+/// Writes a file whole or not at all: under another name, to the disk, then renamed.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_file(path: &Path, contents: &str) -> Result<(), Error> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(PARTIAL);
+    let partial = PathBuf::from(partial);
+    let written = fs::write(&partial, contents)
+        .and_then(|()| File::open(&partial)?.sync_all())
+        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| folder_to_disk(path.parent().unwrap_or(Path::new("."))));
+    written.map_err(failed(path, "write"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(text: &'static str) -> impl Fn(&Path) -> Result<(), Error> {
+        move |folder| {
+            assert!(folder.to_str().unwrap().ends_with(PARTIAL));
+            fs::write(folder.join("a"), text).unwrap();
+            Ok(())
+        }
+    }
+
+    fn names(checkpoints: &Checkpoints) -> Vec<String> {
+        let entries = checkpoints.entries().unwrap().into_iter();
+        let mut names: Vec<String> =
+            entries.map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_last_ones_and_the_best_are_kept() {
+        let output = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(output.path(), 2);
+        assert!(checkpoints.latest().unwrap().is_none() && checkpoints.best().is_none());
+        for step in [5, 10, 100] {
+            checkpoints.write(step, fill("x")).unwrap();
+        }
+        checkpoints.write_best(fill("first")).unwrap();
+        checkpoints.write_best(fill("second")).unwrap();
+        assert_eq!(names(&checkpoints), ["best", "step-00000010", "step-00000100"]);
+        let (step, path) = checkpoints.latest().unwrap().unwrap();
+        assert_eq!((step, fs::read_to_string(path.join("a")).unwrap()), (100, "x".into()));
+        let best = checkpoints.best().unwrap();
+        assert_eq!(fs::read_to_string(best.join("a")).unwrap(), "second");
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_leaves_those_before_it() {
+        let output = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(output.path(), 1);
+        let full = |folder: &Path| {
+            fs::write(folder.join("a"), "half").unwrap();
+            Err(failed(&folder.join("b"), "write")(ErrorKind::StorageFull.into()))
+        };
+        let error = |error: Error| {
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            (error.to_string(), source)
+        };
+        let (first, source) = error(checkpoints.write(3, full).unwrap_err());
+        assert_eq!(
+            first,
+            "the checkpoint could not be written; there is no whole checkpoint yet; free space, then \
+             repeat the command with --resume"
+        );
+        assert!(source.contains("cannot write"), "{source}");
+        checkpoints.write(3, fill("x")).unwrap();
+        let (second, _) = error(checkpoints.write(6, full).unwrap_err());
+        assert!(second.contains("the last whole checkpoint is that of step 3"), "{second}");
+        assert_eq!(names(&checkpoints), ["step-00000003"]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleaned_up() {
+        let output = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(output.path(), 2);
+        checkpoints.write(4, fill("x")).unwrap();
+        for name in ["step-00000008.partial", "step-00000002.old", "best.old", "best.partial"] {
+            fs::create_dir(checkpoints.folder.join(name)).unwrap();
+        }
+        fs::write(checkpoints.folder.join("best.old/a"), "the best").unwrap();
+        assert_eq!(checkpoints.latest().unwrap().unwrap().0, 4);
+        assert_eq!(names(&checkpoints), ["best", "step-00000004"]);
+        let best = checkpoints.best().unwrap();
+        assert_eq!(fs::read_to_string(best.join("a")).unwrap(), "the best");
+    }
+
+    #[test]
+    fn a_file_is_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_file(&path, "one").unwrap();
+        write_file(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = write_file(&folder.path().join("no/b"), "x").unwrap_err().to_string();
+        assert!(error.contains("cannot write"), "{error}");
+    }
+}
