@@ -8,6 +8,7 @@ use crate::{Error, Preset};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use tensor::{Float, Precision};
+use transformer::lora::LoraConfig;
 
 /// Train a model, from random weights or from a folder.
 #[derive(Args)]
@@ -130,6 +131,10 @@ pub struct Arguments {
     /// more time; auto is on where the weights lie quantized
     #[arg(long, value_parser = ["auto", "on", "off"], default_value = "auto")]
     recompute: String,
+    /// Freeze the model and train low-rank adapters on it, e.g. r=8,alpha=16,targets=q_proj+v_proj;
+    /// also dropout=P, rslora; without targets all maps but the head's
+    #[arg(long, value_name = "r=R,…")]
+    pub lora: Option<LoraConfig>,
     /// Take the rows in the file's order
     #[arg(long)]
     no_shuffle: bool,

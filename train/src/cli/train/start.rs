@@ -9,10 +9,12 @@ use crate::preset::Sizes;
 use crate::{Error, Preset};
 use std::path::Path;
 use tensor::Rng;
-use transformer::{Gpt2Config, Model, Module, Tokenizer};
+use transformer::{Gpt2Config, Model, Module, Tokenizer, lora};
 
 /// The stream of randomness that initial weights are drawn from.
 const WEIGHTS: u64 = 0;
+/// The stream that initial adapters are drawn from.
+const ADAPTERS: u64 = 3;
 
 /// The model to start from, its tokenizer and end token.
 pub struct Start {
@@ -60,11 +62,15 @@ impl Arguments {
     /// If a file is missing or broken, or the model does not learn the task.
     pub fn start(&self, data: &Data, checkpoint: Option<&Path>, seed: u64) -> Result<Start, Error> {
         let rng = &mut Rng::derived(seed, &[WEIGHTS]);
-        let start = match self.preset() {
+        let mut start = match self.preset() {
             Some(preset) => self.start_preset(preset, data, checkpoint, rng)?,
             None => self.start_pretrained(data, rng)?,
         };
         start.check(self.task(), self.model())?;
+        if let Some(config) = &self.lora {
+            let layout = start.model.layout();
+            lora::attach(&mut start.model, &layout, config, &mut Rng::derived(seed, &[ADAPTERS]))?;
+        }
         Ok(start)
     }
 
