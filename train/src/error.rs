@@ -67,7 +67,7 @@ fn of_lines(lines: &[usize]) -> String {
     match lines.len() {
         0 => String::new(),
         1 => format!(" (the row of line {})", shown[0]),
-        ..=SHOWN => format!(" (the rows of lines {})", shown.join(", ")),
+        2..=SHOWN => format!(" (the rows of lines {})", shown.join(", ")),
         more => format!(" (the rows of lines {} and {} more)", shown.join(", "), more - SHOWN),
     }
 }

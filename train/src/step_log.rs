@@ -61,7 +61,7 @@ impl StepLog {
     ///
     /// # Errors
     /// If it can't be written.
-    pub fn to_disk(&mut self) -> Result<(), Error> {
+    pub fn sync(&mut self) -> Result<(), Error> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.get_ref().sync_all().map_err(|source| Error::Io {
             path: self.path.clone(),
@@ -128,7 +128,7 @@ mod tests {
         for step in [1, 2, 2, 3, 4] {
             log.write(&line(step)).unwrap();
         }
-        log.to_disk().unwrap();
+        log.sync().unwrap();
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"step\":5,\"te").unwrap();
         let mut log = StepLog::open_after(&path, 3).unwrap();

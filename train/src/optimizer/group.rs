@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use tensor::Tensor;
 
+/// Whether a parameter, by its name and value, is meant.
+pub type Holds = Arc<dyn Fn(&str, &Tensor) -> bool + Send + Sync>;
+
 /// Parameters that share a weight decay and a factor on the learning rate.
 #[derive(Clone)]
 pub struct Group {
     /// Whether a parameter, by its name and value, belongs to the group.
-    pub holds: Arc<dyn Fn(&str, &Tensor) -> bool + Send + Sync>,
+    pub holds: Holds,
     /// Multiplies the learning rate.
     pub lr_factor: f64,
     /// λ.

@@ -52,9 +52,9 @@ impl Logs {
     ///
     /// # Errors
     /// If it can't be written.
-    pub fn to_disk(&mut self) -> Result<(), Error> {
-        self.samples.to_disk()?;
-        self.metrics.to_disk()
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.samples.sync()?;
+        self.metrics.sync()
     }
 
     /// Leaves the last state on the screen.

@@ -157,7 +157,7 @@ pub fn run(
         let is_last = report.step == settings.steps;
         let is_interrupted = interrupt.requested() && !is_last;
         if is_interrupted || (is_due && !is_last) {
-            logs.to_disk()?;
+            logs.sync()?;
             checkpoints
                 .write(report.step, |folder| saving::save(&trainer, &saved, &state, folder))?;
             last_checkpoint = Instant::now();
