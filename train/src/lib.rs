@@ -14,6 +14,9 @@
 //! | [`mod@run`] | the loop with all that stands around it: measuring, checkpoints, logs |
 //! | [`step_log`] | files of a line a step |
 //! | [`progress`] | a progress bar with loss, speed and time left |
+//! | [`histogram`] | how the numbers of weights and gradients are spread |
+//! | [`samples`] | what a model writes while it learns |
+//! | [`tensorboard`] | event files that TensorBoard shows |
 //! | [`masking`] | what a masked language model must fill in |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
 //! | [`baselines`] | what must be beaten |
@@ -28,6 +31,7 @@ pub mod cli;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod histogram;
 pub mod interrupt;
 pub mod learner;
 pub mod masking;
@@ -37,9 +41,11 @@ mod peak_memory;
 mod preset;
 pub mod progress;
 pub mod run;
+pub mod samples;
 pub mod sequence;
 pub mod settings;
 pub mod step_log;
+pub mod tensorboard;
 pub mod token_file;
 pub mod training;
 
