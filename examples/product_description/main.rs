@@ -165,7 +165,7 @@ fn learn(examples: &[Example], settings: &Settings) -> Result<(Gpt2, Tokenizer),
     if !long.is_empty() {
         eprintln!("{} rows are longer than the context and were left out", long.len());
     }
-    let mut progress = Progress::new(settings.steps);
+    let mut progress = Progress::new(settings.steps, 1, None, None);
     train(&mut model, &sequences, settings, |report| {
         progress.step(report);
         Ok(())

@@ -16,6 +16,9 @@
 //! | [`progress`] | a progress bar with loss, speed and time left |
 //! | [`histogram`] | how the numbers of weights and gradients are spread |
 //! | [`samples`] | what a model writes while it learns |
+//! | [`spike`] | a loss that jumps |
+//! | [`flops`] | the operations that training takes, and the machine's peak |
+//! | [`report`] | a run as one page |
 //! | [`tensorboard`] | event files that TensorBoard shows |
 //! | [`masking`] | what a masked language model must fill in |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
@@ -31,6 +34,7 @@ pub mod cli;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod flops;
 pub mod histogram;
 pub mod interrupt;
 pub mod learner;
@@ -40,10 +44,12 @@ pub mod optimizer;
 mod peak_memory;
 mod preset;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod samples;
 pub mod sequence;
 pub mod settings;
+pub mod spike;
 pub mod step_log;
 pub mod tensorboard;
 pub mod token_file;

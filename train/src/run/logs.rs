@@ -27,7 +27,7 @@ impl Logs {
         Ok(Logs {
             metrics: file(METRICS)?,
             samples: file("samples.jsonl")?,
-            progress: Progress::new(steps),
+            progress: Progress::new(steps, step + 1, None, None),
         })
     }
 
