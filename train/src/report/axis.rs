@@ -35,7 +35,7 @@ impl Axis {
     }
 
     /// The same, from 0 on.
-    pub fn from_zero(self) -> Axis {
+    pub fn starting_at_zero(self) -> Axis {
         Axis { low: self.low.min(0.0), ..self }
     }
 
@@ -133,7 +133,7 @@ pub(super) fn number(x: f64, step: f64) -> String {
 }
 
 /// Digits in groups of three: 12,345.
-fn grouped(digits: &str) -> String {
+pub(super) fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {

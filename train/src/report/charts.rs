@@ -52,7 +52,7 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
     let none = |_: &Step| None;
     let charts = [
         of(plan("Loss", "nats a token", Scale::Tight, true), |s| s.loss, |s| s.valid_loss),
-        of(plan("Learning rate", "a step", Scale::FromZero, false), |s| s.lr, none),
+        of(plan("Learning rate", "of each step", Scale::FromZero, false), |s| s.lr, none),
         of(plan("Gradient norm", "before clipping", Scale::Tight, true), |s| s.grad_norm, none),
         of(plan("Speed", "tokens a second", Scale::FromZero, true), Step::tokens_per_second, none),
     ];
@@ -71,7 +71,7 @@ fn chart(plan: &Plan, raw: &[Point], valid: &[Point]) -> Option<Chart> {
     let y = Axis::over(both().map(|point| point.1));
     let y = match plan.scale {
         Scale::Tight => y.logarithmic_if_wide(),
-        Scale::FromZero => y.from_zero(),
+        Scale::FromZero => y.starting_at_zero(),
     }
     .with_room();
     let line = |style, points: &[Point], name: Option<String>| Line {

@@ -1,6 +1,6 @@
 //! The page, as the template shows it.
 
-use super::axis::number;
+use super::axis::{grouped, number};
 use super::charts::{Chart, charts};
 use super::machine::facts;
 use super::run::{Run, Step};
@@ -83,17 +83,17 @@ fn headline(run: &Run) -> Vec<Fact> {
     let measured = || run.steps.iter().filter_map(|step| step.valid_loss);
     let tokens = run.steps.iter().map(|step| step.tokens as f64).sum();
     let seconds = run.steps.iter().map(|step| step.seconds).sum::<f64>();
-    let valid = told("valid_loss").or_else(|| measured().last());
+    let valid = told("valid_loss").or_else(|| measured().next_back());
     let best = measured().chain(valid).reduce(f64::min);
     let facts = [
         ("training loss", told("train_loss").or_else(|| last?.loss), loss as fn(f64) -> String),
         ("validation loss", valid, loss),
         ("best validation loss", best.filter(|best| Some(*best) < valid), loss),
-        ("validation perplexity", valid.map(f64::exp), |x| number(x, 0.01)),
+        ("perplexity", valid.map(f64::exp), |x| number(x, 0.01)),
         ("steps", told("steps").or_else(|| Some(last?.step as f64)), whole),
         ("tokens", told("tokens").or_else(|| last.map(|_| tokens)), whole),
         (
-            "tokens a second",
+            "tokens/s",
             told("tokens_per_second").or_else(|| (seconds > 0.0).then_some(tokens / seconds)),
             whole,
         ),
@@ -109,7 +109,7 @@ fn loss(x: f64) -> String {
 }
 
 fn whole(x: f64) -> String {
-    number(x.round(), 1.0)
+    grouped(&format!("{:.0}", x.max(0.0)))
 }
 
 fn bytes(x: f64) -> String {

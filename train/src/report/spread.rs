@@ -94,7 +94,7 @@ fn spread(name: &str, moments: &[&HistogramLine]) -> Spread {
         description: format!("{name}: from {low:.3e} to {high:.3e} at the end"),
         bands,
         x_ticks: x.ticks(3).into_iter().filter(|tick| !tick.text.contains('.')).collect(),
-        y_ticks: y.ticks(3),
+        y_ticks: y.ticks(5),
         non_finite,
     }
 }

@@ -76,7 +76,7 @@ fn every_part_is_there() {
         "first words",
         "last words",
         "A lamp.",
-        "h.0",
+        "h.<wbr>0",
         "Weights (1)",
         "Gradients (1)",
         "steps = 300",
@@ -129,6 +129,7 @@ fn numbers_that_are_not() {
 #[test]
 fn a_long_run_gives_a_small_file() {
     let html = report(&[("metrics.jsonl", (1..=100_000).map(step).collect())]);
+    assert!(html.contains(">204,800,000<"));
     assert!(html.len() < 120_000, "{}", html.len());
 }
 
