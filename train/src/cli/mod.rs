@@ -14,8 +14,9 @@ mod model;
 mod output;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
+use train::config_file::{self, Options};
 
 /// Train, sample and measure Transformers on product text.
 #[derive(Parser)]
@@ -61,11 +62,14 @@ struct Common {
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {
     failure::catch(|| {
-        let cli = Cli::parse();
+        let matches = config_file::matches(&mut Cli::command(), std::env::args_os().collect())?;
+        let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let common = Common { seed: cli.seed, json: cli.json };
         crate::set_threads(cli.threads)?;
         match cli.command {
-            Command::Train(arguments) => train::run(&arguments, &common),
+            Command::Train(arguments) => {
+                train::run(&arguments, &common, &Options::of(&mut Cli::command(), &matches))
+            }
             Command::Generate(arguments) => generate::run(&arguments, &common),
             Command::Evaluate(arguments) => evaluate::run(&arguments, &common),
             Command::Classify(arguments) => classify::run(&arguments, &common),
@@ -79,7 +83,6 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -119,7 +119,6 @@ pub fn run(
         Some((_, folder)) => saving::load(&mut trainer, folder, &data.fingerprint)?,
         None => State::new(&data.fingerprint),
     };
-    create_folder(&plan.output)?;
     let mut logs = Logs::open(&plan.output, state.step, settings.steps)?;
     let mut last_checkpoint = Instant::now();
     loop {
@@ -196,7 +195,11 @@ pub fn run(
     Ok(result)
 }
 
-fn create_folder(path: &Path) -> Result<(), Error> {
+/// Makes a run's folder.
+///
+/// # Errors
+/// If it can't be made.
+pub fn create_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|source| Error::Io {
         path: path.into(),
         action: "create",

@@ -26,7 +26,9 @@ use transformer::lora::LoraConfig;
     --warmup 50 --output run\n\n\
     Data larger than memory:\n  attendant train --prepare ids.safetensors --data rows.jsonl \
     --tokenizer tokenizer.json\n  attendant train --task language-model --data ids.safetensors \
-    --model mini --tokenizer tokenizer.json --output run"
+    --model mini --tokenizer tokenizer.json --output run\n\n\
+    Go on with a run that was ended; repeat one:\n  attendant train --config run/run.toml --resume\n  \
+    attendant train --config run/run.toml --output again"
 )]
 pub struct Arguments {
     /// What is learned
@@ -159,6 +161,10 @@ pub struct Arguments {
     /// Go on from the last whole checkpoint in OUTPUT
     #[arg(long)]
     pub resume: bool,
+    /// A file of options, such as a run's own OUTPUT/run.toml: lr = 1e-3, no-shuffle = true; what
+    /// the command line says goes before it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -216,7 +222,7 @@ impl Arguments {
             leaves_best: self.best || self.patience.is_some(),
             checkpoint_every: self.checkpoint_every,
             keep: self.keep,
-            how_to_resume: "the same command and --resume".into(),
+            how_to_resume: how_to_resume(self.output()),
             task: self.task().name(),
         }
     }
@@ -278,4 +284,11 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// A command that takes all options from the run's own file.
+fn how_to_resume(output: &Path) -> String {
+    let file = output.join(super::config_file::NAME).display().to_string();
+    let quote = if file.contains(char::is_whitespace) { "\"" } else { "" };
+    format!("attendant train --config {quote}{file}{quote} --resume")
 }

@@ -1,6 +1,7 @@
 //! `attendant train`
 
 mod arguments;
+pub mod config_file;
 mod data;
 mod prepare;
 mod start;
@@ -12,18 +13,21 @@ use super::output::{check_is_free, lines, print};
 use crate::Error;
 use crate::checkpoint::{self, Checkpoints};
 use crate::run::{self, Learning, Outcome};
+use config_file::Options;
 use data::Data;
 use start::{Start, is_quantized};
 use std::path::Path;
 
-pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
+pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<(), Error> {
     arguments.check()?;
     if let Some(path) = &arguments.prepare {
         return prepare::run(arguments, path, common);
     }
     let result = arguments.output().join("result.json");
     let mut checkpoint = None;
+    let own_file = arguments.output().join(config_file::NAME);
     if arguments.resume {
+        options.check_same(&own_file)?;
         if let Some(outcome) = read_outcome(&result)? {
             return print_outcome(&outcome, common);
         }
@@ -55,7 +59,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let Start { mut model, tokenizer, end } = start;
     let learning = Learning { model: &mut model, tokenizer: tokenizer.as_ref(), end, base: None };
     let data = run::Data { training: &*sequences, valid: valid.as_deref(), fingerprint };
-    let outcome = run::run(learning, &data, &settings, &arguments.plan(), checkpoint)?;
+    let plan = arguments.plan();
+    run::create_folder(&plan.output)?;
+    checkpoint::write_file(&own_file, &options.to_toml())?;
+    let outcome = run::run(learning, &data, &settings, &plan, checkpoint)?;
     let text = serde_json::to_string(&outcome).expect("numbers and texts");
     checkpoint::write_file(&result, &(text + "\n"))?;
     print_outcome(&outcome, common)
