@@ -30,14 +30,18 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
-    /// A checkpoint could not be written.
+    /// A part of a run's folder could not be written; the checkpoints in it are whole.
     #[error(
-        "the checkpoint could not be written; {last}; free space, then repeat the command with \
+        "{what} could not be written: {source}; {last}; {remedy}, then repeat the command with \
          --resume"
     )]
     Checkpoint {
-        /// The step of the last whole one, in words.
+        /// What was written.
+        what: String,
+        /// The step of the last whole checkpoint, in words.
         last: String,
+        /// What to do first.
+        remedy: &'static str,
         /// Why.
         source: Box<Error>,
     },

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From here on a first Ctrl-C or SIGTERM is noted; a second ends the process at once.
+    /// From here on a first Ctrl-C or SIGTERM is noted; a second ends the process at once, with the
+    /// status that shells give for it.
     ///
     /// # Errors
     /// If the system refuses.
@@ -19,7 +20,7 @@ impl Interrupt {
         let noted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds nothing noted, and notes itself.
-            flag::register_conditional_shutdown(signal, 1, noted.clone())
+            flag::register_conditional_shutdown(signal, 128 + signal, noted.clone())
                 .and_then(|_| flag::register(signal, noted.clone()))
                 .map_err(|error| {
                     Error::settings(format!("signals cannot be listened to: {error}"))

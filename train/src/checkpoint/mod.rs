@@ -43,10 +43,12 @@ impl Checkpoints {
         step: usize,
         fill: impl FnOnce(&Path) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.replace(&format!("{STEP}{step:08}"), fill).map_err(|error| self.incomplete(error))?;
-        let steps = self.steps()?;
-        for (_, path) in steps.iter().rev().skip(self.keep) {
-            remove(path)?;
+        let what = format!("the checkpoint of step {step}");
+        self.replace(&format!("{STEP}{step:08}"), fill)
+            .map_err(|error| self.incomplete(what, error))?;
+        for (_, path) in self.steps()?.iter().rev().skip(self.keep) {
+            // What cannot be removed now is tried again after the next one.
+            let _ = remove(path);
         }
         Ok(())
     }
@@ -56,7 +58,7 @@ impl Checkpoints {
     /// # Errors
     /// As [`Checkpoints::write`].
     pub fn write_best(&self, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
-        self.replace(BEST, fill).map_err(|error| self.incomplete(error))
+        self.replace(BEST, fill).map_err(|error| self.incomplete("the best model".into(), error))
     }
 
     /// The folder of the best model, if one was written.
@@ -138,14 +140,54 @@ impl Checkpoints {
         paths.map_err(failed(&self.folder, "read"))
     }
 
-    /// What to do when a checkpoint could not be written.
-    fn incomplete(&self, error: Error) -> Error {
+    /// The error that tells how to go on when a part of a run's folder could not be written.
+    pub fn incomplete(&self, what: String, error: Error) -> Error {
         let last = match self.steps().ok().and_then(|mut steps| steps.pop()) {
             Some((step, _)) => format!("the last whole checkpoint is that of step {step}"),
             None => "there is no whole checkpoint yet".into(),
         };
-        Error::Checkpoint { last, source: Box::new(error) }
+        let remedy = if is_full(&error) { "free space" } else { "mend this" };
+        Error::Checkpoint { what, last, remedy, source: Box::new(error) }
     }
+}
+
+/// Whether the cause is that nothing more can be stored.
+fn is_full(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+            return matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull);
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Removes files of a run's folder that were being written when it was killed: those that
+/// [`write_file`] writes, and the temporary ones of tensors.
+///
+/// # Errors
+/// If the folder can't be read, or a file can't be removed.
+pub fn remove_leftovers(output: &Path) -> Result<(), Error> {
+    let read = failed(output, "read");
+    let entries = fs::read_dir(output).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    for path in entries.map_err(read)?.into_iter().map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_temporary = name.strip_prefix(".tmp").is_some_and(|rest| rest.len() == 6);
+        if path.is_file() && (is_temporary || name.ends_with(PARTIAL)) {
+            fs::remove_file(&path).map_err(failed(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings all that a folder holds to the disk.
+///
+/// # Errors
+/// If it can't be written.
+pub fn sync(folder: &Path) -> Result<(), Error> {
+    to_disk(folder).map_err(failed(folder, "write"))
 }
 
 /// Removes a whole checkpoint: under another name first, so that what is left of it when the process
@@ -251,20 +293,26 @@ mod tests {
             fs::write(folder.join("a"), "half").unwrap();
             Err(failed(&folder.join("b"), "write")(ErrorKind::StorageFull.into()))
         };
-        let error = |error: Error| {
-            let source = std::error::Error::source(&error).unwrap().to_string();
-            (error.to_string(), source)
+        let because = |error: &str| {
+            let b = output.path().join("checkpoints").join(error);
+            format!("could not be written: {}: cannot write: ", b.display())
         };
-        let (first, source) = error(checkpoints.write(3, full).unwrap_err());
-        assert_eq!(
-            first,
-            "the checkpoint could not be written; there is no whole checkpoint yet; free space, then \
-             repeat the command with --resume"
-        );
-        assert!(source.contains("cannot write"), "{source}");
+        let error = checkpoints.write(3, full).unwrap_err().to_string();
+        let start = because("step-00000003.partial/b");
+        assert!(error.starts_with(&format!("the checkpoint of step 3 {start}")), "{error}");
+        let end = "; there is no whole checkpoint yet; free space, then repeat the command with \
+                   --resume";
+        assert!(error.ends_with(end), "{error}");
         checkpoints.write(3, fill("x")).unwrap();
-        let (second, _) = error(checkpoints.write(6, full).unwrap_err());
-        assert!(second.contains("the last whole checkpoint is that of step 3"), "{second}");
+        let error = checkpoints.write_best(full).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("the best model {}", because("best.partial/b"))));
+        assert!(error.contains("; the last whole checkpoint is that of step 3; free space, "));
+        let error = checkpoints.write(6, |_| Err(Error::settings("no"))).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the checkpoint of step 6 could not be written: no; the last whole checkpoint is that \
+             of step 3; mend this, then repeat the command with --resume"
+        );
         assert_eq!(names(&checkpoints), ["step-00000003"]);
     }
 
@@ -281,6 +329,34 @@ mod tests {
         assert_eq!(names(&checkpoints), ["best", "step-00000004"]);
         let best = checkpoints.best().unwrap();
         assert_eq!(fs::read_to_string(best.join("a")).unwrap(), "the best");
+    }
+
+    #[test]
+    fn half_written_files_of_a_run_go_and_no_others() {
+        let output = tempfile::tempdir().unwrap();
+        for name in [".tmpAb12Cd", "run.toml.partial", "run.toml", ".tmp", "model.safetensors"] {
+            fs::write(output.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(output.path().join("mine.partial")).unwrap();
+        remove_leftovers(output.path()).unwrap();
+        sync(output.path()).unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(output.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".tmp", "mine.partial", "model.safetensors", "run.toml"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_causes() {
+        let of = |kind: ErrorKind| failed(Path::new("x"), "write")(kind.into());
+        assert!(is_full(&of(ErrorKind::StorageFull)) && is_full(&of(ErrorKind::QuotaExceeded)));
+        let in_a_model = transformer::Error::Io {
+            path: "x".into(),
+            action: "write",
+            source: ErrorKind::StorageFull.into(),
+        };
+        assert!(is_full(&in_a_model.into()));
+        assert!(!is_full(&of(ErrorKind::PermissionDenied)) && !is_full(&Error::settings("full")));
     }
 
     #[test]

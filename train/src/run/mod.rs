@@ -20,7 +20,7 @@ mod saving;
 pub use measure::mean_loss;
 pub use saving::{Saved, save_model, sha256};
 
-use crate::checkpoint::{Checkpoints, State};
+use crate::checkpoint::{self, Checkpoints, State};
 use crate::interrupt::Interrupt;
 use crate::sequence::Sequences;
 use crate::training::{Settings, Trainer};
@@ -98,7 +98,7 @@ pub struct Learning<'a> {
     pub base: Option<&'a str>,
 }
 
-/// Trains a model, from the start or on from `checkpoint`, and leaves all in the plan's folder.
+/// Trains a model, from the start or on from the checkpoint `from`, and leaves all in the plan's folder.
 ///
 /// # Errors
 /// Those of a step, whose rows are then left in `failure/`; if a file can't be written; or if the
@@ -108,23 +108,35 @@ pub fn run(
     data: &Data<'_>,
     settings: &Settings,
     plan: &Plan,
-    checkpoint: Option<(usize, PathBuf)>,
+    from: Option<(usize, PathBuf)>,
 ) -> Result<Outcome, Error> {
     let Learning { model, tokenizer, end, base } = learning;
     let saved = Saved { tokenizer, base };
     let interrupt = Interrupt::install()?;
     let checkpoints = Checkpoints::new(&plan.output, plan.keep);
     let mut trainer = Trainer::new(model, data.training, settings)?;
-    let mut state = match &checkpoint {
+    let mut state = match &from {
         Some((_, folder)) => saving::load(&mut trainer, folder, &data.fingerprint)?,
         None => State::new(&data.fingerprint),
     };
+    checkpoint::remove_leftovers(&plan.output)?;
+    let unwritten = |what: &str, error| checkpoints.incomplete(what.into(), error);
     let mut logs = Logs::open(&plan.output, state.step, settings.steps)?;
     let mut last_checkpoint = Instant::now();
     loop {
         let is_measured = |step: usize| {
             data.valid.is_some() && plan.evaluate_every.is_some_and(|n| step.is_multiple_of(n))
         };
+        // Before the step: a run may go on from the checkpoint that was written after the last one.
+        if plan.patience.is_some_and(|most| state.without_improvement >= most) {
+            eprintln!(
+                "step {}: {} measurements brought nothing better than {:.4}; stopping early",
+                state.step,
+                state.without_improvement,
+                state.best_loss.unwrap_or(f64::NAN)
+            );
+            break;
+        }
         let report = match trainer.step() {
             Ok(report) => report,
             Err(error @ Error::Step { .. }) => {
@@ -146,9 +158,9 @@ pub fn run(
             let step = report.step;
             let samples = trainer
                 .with_average(|model| measure::samples(model, tokenizer, end, valid, step))?;
-            logs.measured(&samples)?;
+            logs.measured(&samples).map_err(|error| unwritten("samples.jsonl", error))?;
         }
-        logs.step(&report)?;
+        logs.step(&report).map_err(|error| unwritten("metrics.jsonl", error))?;
         let is_due = match plan.checkpoint_every {
             Some(n) => report.step.is_multiple_of(n),
             None => last_checkpoint.elapsed() >= CHECKPOINT_EVERY,
@@ -156,7 +168,7 @@ pub fn run(
         let is_last = report.step == settings.steps;
         let is_interrupted = interrupt.requested() && !is_last;
         if is_interrupted || (is_due && !is_last) {
-            logs.sync()?;
+            logs.sync().map_err(|error| unwritten("metrics.jsonl", error))?;
             checkpoints
                 .write(report.step, |folder| saving::save(&trainer, &saved, &state, folder))?;
             last_checkpoint = Instant::now();
@@ -168,30 +180,23 @@ pub fn run(
                 report.step, settings.steps, plan.how_to_resume
             )));
         }
-        if plan.patience.is_some_and(|most| state.without_improvement >= most) {
-            eprintln!(
-                "step {}: {} measurements brought nothing better than {:.4}; stopping early",
-                report.step,
-                state.without_improvement,
-                state.best_loss.unwrap_or(f64::NAN)
-            );
-            break;
-        }
     }
     logs.finish();
     trainer.finish()?;
     let best = plan.leaves_best.then(|| checkpoints.best()).flatten();
     let outcome = |valid_loss| outcome(&plan.output, &saved, valid_loss);
+    let of_model = |error| unwritten("the model", error);
     let result = match best {
         Some(folder) => {
-            saving::copy_model(&folder, &plan.output)?;
+            saving::copy_model(&folder, &plan.output).map_err(of_model)?;
             outcome(state.best_loss)?
         }
         None => trainer.with_average(|model| {
-            save_model(model, &saved, &plan.output)?;
+            save_model(model, &saved, &plan.output).map_err(of_model)?;
             outcome(data.valid.map(|valid| mean_loss(model, valid)).transpose()?)
         })?,
     };
+    checkpoint::sync(&plan.output).map_err(of_model)?;
     Ok(result)
 }
 
