@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(text.last(), Some(&0));
         let ids = Example { target_ids: Some(vec![5, 6]), ..example(Some(vec![3]), "", 1) };
         let expected = Sequence { ids: vec![3], target: Target::Text(vec![5, 6]), line: 1 };
-        assert_eq!(pairs(&[ids.clone()], None).unwrap(), [expected]);
+        assert_eq!(pairs(std::slice::from_ref(&ids), None).unwrap(), [expected]);
         let joined = Sequence { ids: vec![3, 5, 6], target: Target::From(1), line: 1 };
         assert_eq!(prompted(&[ids], None).unwrap(), [joined]);
     }
