@@ -39,6 +39,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 pub struct Plan {
     /// The folder that is written.
     pub output: PathBuf,
+    /// What its `run.toml` says.
+    pub options: String,
     /// Steps from one measurement on the rows held back to the next.
     pub evaluate_every: Option<usize>,
     /// Measurements without anything better after which the run stops.
@@ -119,7 +121,10 @@ pub fn run(
         Some((_, folder)) => saving::load(&mut trainer, folder, &data.fingerprint)?,
         None => State::new(&data.fingerprint),
     };
+    // Only now: a run that was refused leaves nothing.
+    create_folder(&plan.output)?;
     checkpoint::remove_leftovers(&plan.output)?;
+    checkpoint::write_file(&plan.output.join("run.toml"), &plan.options)?;
     let unwritten = |what: &str, error| checkpoints.incomplete(what.into(), error);
     let mut logs = Logs::open(&plan.output, state.step, settings.steps)?;
     let mut last_checkpoint = Instant::now();
@@ -200,11 +205,7 @@ pub fn run(
     Ok(result)
 }
 
-/// Makes a run's folder.
-///
-/// # Errors
-/// If it can't be made.
-pub fn create_folder(path: &Path) -> Result<(), Error> {
+fn create_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|source| Error::Io {
         path: path.into(),
         action: "create",

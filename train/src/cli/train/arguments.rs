@@ -217,6 +217,7 @@ impl Arguments {
     pub fn plan(&self) -> Plan {
         Plan {
             output: self.output().into(),
+            options: String::new(),
             evaluate_every: self.evaluate_every,
             patience: self.patience,
             leaves_best: self.best || self.patience.is_some(),
