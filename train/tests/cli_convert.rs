@@ -174,3 +174,19 @@ fn what_cannot_be_written_is_told_and_leaves_nothing() {
     let error = failure(1, &["convert", "--from", &none, "--to", &to]);
     assert!(error.starts_with(&format!("error: {none}: no such folder")), "{error}");
 }
+
+#[test]
+fn adapters_are_read_where_a_model_is_and_merged_by_convert() {
+    let folder = Folder::new();
+    let adapters = fixture("../adapters/llama");
+    let merged = folder.name("merged");
+    json(&["convert", "--from", &adapters, "--to", &merged]);
+    assert!(Path::new(&merged).join("model.safetensors").exists());
+    let [apart, whole, base] =
+        [&adapters, &merged, &fixture("llama_grouped")].map(|model| folder.numbers(model));
+    check_near(&apart, &whole, 1e-5, "merged");
+    assert!(apart.iter().zip(&base).any(|(a, b)| (a - b).abs() > 0.1));
+    let written =
+        |model: &str| json(&["generate", "--model", model, "--ids", "1,2,3"])["ids"].clone();
+    assert_eq!(written(&adapters), written(&merged));
+}

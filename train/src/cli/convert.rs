@@ -10,14 +10,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tensor::packed::Format;
 use transformer::pretrained::{BESIDE_WEIGHTS, GgufOptions, is_gguf, resolve};
-use transformer::{ChatTemplate, Module};
+use transformer::{ChatTemplate, Module, lora};
 
 /// Write a model in another form.
 #[derive(Args)]
 #[command(after_help = "Example:\n  attendant convert --from model.gguf --to folder\n  \
                         attendant convert --from folder --to model.gguf --dtype q8-0")]
 pub struct Arguments {
-    /// The model: a folder in Hugging Face's layout, a .gguf file, or hf:ORG/NAME
+    /// The model: a folder in Hugging Face's layout, a .gguf file, or hf:ORG/NAME; the adapters of a
+    /// folder in PEFT's layout are merged into their base
     #[arg(long)]
     from: PathBuf,
     /// What is written: a new folder in Hugging Face's layout, or a .gguf file
@@ -69,7 +70,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         false => check_is_free(to, "--to")?,
     }
     let from = resolve(&arguments.from)?;
-    let loaded = Loaded::open(&from)?;
+    let mut loaded = Loaded::open(&from)?;
+    lora::merge(&mut loaded.model);
     match to_gguf {
         true => write_file(&loaded, &from, to, arguments.dtype)?,
         false => write_folder(&loaded, &from, to, arguments.dtype)?,
@@ -79,8 +81,16 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     print(if common.json { result.to_string() } else { lines(&result) })
 }
 
+/// The template of a chat, which adapters may leave to their base.
+fn template(loaded: &Loaded, from: &Path) -> Result<Option<String>, Error> {
+    match (ChatTemplate::text_of(from)?, loaded.base()) {
+        (None, Some(base)) => Ok(ChatTemplate::text_of(base)?),
+        (found, _) => Ok(found),
+    }
+}
+
 fn write_file(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result<(), Error> {
-    let template = ChatTemplate::text_of(from)?;
+    let template = template(loaded, from)?;
     let options = GgufOptions {
         format: dtype.format(),
         tokenizer: loaded.tokenizer.as_ref(),
@@ -102,15 +112,18 @@ fn write_folder(loaded: &Loaded, from: &Path, to: &Path, dtype: Dtype) -> Result
     if let Some(tokenizer) = &loaded.tokenizer {
         tokenizer.save(to)?;
     }
-    for name in BESIDE_WEIGHTS {
-        let (old, new) = (from.join(name), to.join(name));
+    // What lies with adapters goes over what lies with their base.
+    let places = loaded.base().into_iter().chain([from]);
+    for (place, name) in places.flat_map(|place| BESIDE_WEIGHTS.map(|name| (place, name))) {
+        let (old, new) = (place.join(name), to.join(name));
         if old.is_file() {
             let folder = new.parent().unwrap_or(to);
             let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(&old, &new));
             copied.map_err(failed(&new))?;
         }
     }
-    if let (Some(template), true) = (ChatTemplate::text_of(from)?, is_gguf(from)) {
+    let is_of_gguf = is_gguf(loaded.base().unwrap_or(from));
+    if let (Some(template), true) = (template(loaded, from)?, is_of_gguf) {
         let path = to.join("chat_template.jinja");
         fs::write(&path, template).map_err(failed(&path))?;
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tensor::Rng;
 use transformer::pretrained::{Config, Report, resolve};
-use transformer::{Checkpoint, Model, Tokenizer};
+use transformer::{Checkpoint, Model, Tokenizer, lora};
 
 /// A model loaded from its files.
 pub struct Loaded {
@@ -14,6 +14,7 @@ pub struct Loaded {
     /// Its tokenizer, if there is one.
     pub tokenizer: Option<Tokenizer>,
     source: PathBuf,
+    base: Option<PathBuf>,
 }
 
 impl Loaded {
@@ -46,16 +47,25 @@ impl Loaded {
                 source.display()
             );
         }
-        let tokenizer = Tokenizer::find(source)?;
+        let base = lora::base_of(source)?.map(|base| resolve(&base)).transpose()?;
+        let tokenizer = match (Tokenizer::find(source)?, &base) {
+            (None, Some(base)) => Tokenizer::find(base)?,
+            (found, _) => found,
+        };
         if let Some(tokenizer) = &tokenizer {
             check_vocabulary(tokenizer, model.vocab_size())?;
         }
-        Ok(Loaded { model, tokenizer, source: source.into() })
+        Ok(Loaded { model, tokenizer, source: source.into(), base })
     }
 
     /// Where it came from.
     pub fn source(&self) -> &Path {
         &self.source
+    }
+
+    /// The base model of adapters.
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_deref()
     }
 
     /// # Errors
@@ -88,7 +98,8 @@ impl Loaded {
     /// # Errors
     /// If that file is broken.
     pub fn longest_text(&self) -> Result<Option<usize>, Error> {
-        let path = self.source.join("sentence_bert_config.json");
+        let files = self.base.as_ref().unwrap_or(&self.source);
+        let path = files.join("sentence_bert_config.json");
         let most = match path.exists() {
             true => Config::from_file(&path)?.get("max_seq_length").and_then(Value::as_u64),
             false => None,

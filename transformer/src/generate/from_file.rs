@@ -1,8 +1,8 @@
 //! How a model's makers would have it generate: `generation_config.json`.
 
 use super::{EarlyStopping, Generation};
-use crate::Error;
 use crate::pretrained::resolve;
+use crate::{Error, lora};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::io::ErrorKind;
@@ -82,8 +82,8 @@ fn unsupported_in_sampling() -> [(&'static str, Value); 3] {
 }
 
 impl Generation {
-    /// What `generation_config.json` in a model's folder says; the default where there is none, as
-    /// beside a GGUF file. Settings of sampling count only where it samples, those of beams only where
+    /// What `generation_config.json` in a model's folder, or beside the base of adapters, says; the
+    /// default where there is none, as beside a GGUF file. Settings of sampling count only where it samples, those of beams only where
     /// there are beams; `max_new_tokens` outranks `max_length`; end tokens beyond the vocabulary never
     /// match; all as in Transformers.
     ///
@@ -91,7 +91,11 @@ impl Generation {
     /// If the file can't be read, is not what it should be, or has an option that changes what is
     /// written and is not supported.
     pub fn from_pretrained(folder: impl AsRef<Path>) -> Result<Generation, Error> {
-        let path = resolve(folder.as_ref())?.join("generation_config.json");
+        let folder = resolve(folder.as_ref())?;
+        let mut path = folder.join("generation_config.json");
+        if let (false, Some(base)) = (path.exists(), lora::base_of(&folder)?) {
+            path = resolve(&base)?.join("generation_config.json");
+        }
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error)

@@ -1,7 +1,7 @@
 //! A model of whatever architecture its files name.
 
 use super::bert::Variant;
-use super::head::{HeadConfig, Problem};
+use super::head::{HeadConfig, Problem, family};
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::lora::{self, LoraConfig};
 use crate::module::{Parts, PartsMut};
@@ -111,20 +111,11 @@ impl Model {
         labels: &[String],
         rng: &mut Rng,
     ) -> Result<(Model, Report), Error> {
-        let family = match checkpoint.config.text("model_type") {
-            Some("bert") => "Bert",
-            Some("roberta") => "Roberta",
-            Some("distilbert") => "DistilBert",
-            Some("gpt2") => "GPT2",
-            Some("llama") => "Llama",
-            Some("qwen2") => "Qwen2",
-            Some("qwen3") => "Qwen3",
-            _ => {
-                return Err(checkpoint.config.wrong(
-                    "a classifier is made of bert, roberta, distilbert, gpt2, llama, qwen2 and qwen3",
-                ));
-            }
-        };
+        let family = family(&checkpoint.config).ok_or_else(|| {
+            checkpoint.config.wrong(
+                "a classifier is made of bert, roberta, distilbert, gpt2, llama, qwen2 and qwen3",
+            )
+        })?;
         let before = HeadConfig::of(&checkpoint.config, family, HeadKind::Hidden)?;
         let kind = HeadKind::Classification;
         let wanted = HeadConfig { kind, labels: labels.to_vec(), problem: Problem::OneClass };
@@ -164,6 +155,14 @@ impl Model {
     /// As [`lora::attach`].
     pub fn attach_adapters(&mut self, config: &LoraConfig, rng: &mut Rng) -> Result<(), Error> {
         lora::attach(self, &self.layout(), config, rng)
+    }
+
+    /// Saves its adapters alone, in PEFT's layout: see [`lora::save_adapter`].
+    ///
+    /// # Errors
+    /// As [`lora::save_adapter`].
+    pub fn save_adapter(&self, folder: &Path, base: &Path) -> Result<(), Error> {
+        each!(self, model => lora::save_adapter(model, folder, base))
     }
 
     /// Whether it has adapters.

@@ -149,9 +149,27 @@ impl HeadConfig {
     }
 }
 
+/// What the names of an architecture's models with a task's head begin with.
+pub(crate) fn family(config: &Config) -> Option<&'static str> {
+    Some(match config.text("model_type")? {
+        "bert" => "Bert",
+        "roberta" => "Roberta",
+        "distilbert" => "DistilBert",
+        "gpt2" => "GPT2",
+        "llama" => "Llama",
+        "qwen2" => "Qwen2",
+        "qwen3" => "Qwen3",
+        _ => return None,
+    })
+}
+
+/// As many classes, named as Transformers names those without a name.
+pub(crate) fn labels_of(count: usize) -> Vec<String> {
+    (0..count).map(|id| format!("LABEL_{id}")).collect()
+}
+
 /// The names of the classes: `id2label`, or as many as `num_labels` says, 2 where it is absent.
 fn labels(config: &Config) -> Result<Vec<String>, Error> {
-    let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
     match (config.get("id2label"), config.get("num_labels")) {
         (Some(Value::Object(named)), _) => {
             let label = |id: usize| Some(named.get(&id.to_string())?.as_str()?.to_string());
@@ -161,11 +179,11 @@ fn labels(config: &Config) -> Result<Vec<String>, Error> {
                 .ok_or_else(|| config.wrong("id2label does not name the classes from \"0\" on"))
         }
         (Some(_), _) => Err(config.wrong("id2label is not an object")),
-        (None, None) => Ok(unnamed(2)),
+        (None, None) => Ok(labels_of(2)),
         (None, Some(count)) => {
             let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
             let sane = count.filter(|count| (1..=MAX_LABELS).contains(count));
-            sane.map(unnamed).ok_or_else(|| config.wrong("num_labels is not a sane number"))
+            sane.map(labels_of).ok_or_else(|| config.wrong("num_labels is not a sane number"))
         }
     }
 }

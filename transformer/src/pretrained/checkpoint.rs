@@ -2,6 +2,7 @@
 
 use super::{Config, is_gguf, read_text, resolve};
 use crate::Error;
+use crate::lora::{self, SavedAdapters};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,12 +23,14 @@ pub struct Checkpoint {
     pub tensors: BTreeMap<String, Tensor>,
     /// Tensors of types that are not read, and their types.
     pub unsupported: BTreeMap<String, String>,
+    /// Adapters that go on the model.
+    pub adapters: Option<SavedAdapters>,
 }
 
 impl Checkpoint {
     /// Opens a folder in Hugging Face's layout: `config.json`, and `model.safetensors` or the files
-    /// that `model.safetensors.index.json` lists; such a folder of the hub, `hf:ORG/NAME`; or a GGUF
-    /// file.
+    /// that `model.safetensors.index.json` lists; such a folder of the hub, `hf:ORG/NAME`; a GGUF file;
+    /// or a folder of adapters in PEFT's layout, which names its base.
     ///
     /// # Errors
     /// If a file is missing or broken, or the hub's can't be had.
@@ -41,6 +44,9 @@ impl Checkpoint {
                           model.safetensors, or a GGUF file";
             return Err(Error::Config { path: source.into(), reason: reason.into() });
         }
+        if lora::is_adapter(source) {
+            return lora::open(source, None);
+        }
         let config = Config::from_file(&source.join("config.json"))?;
         let one = source.join("model.safetensors");
         let index = source.join("model.safetensors.index.json");
@@ -49,7 +55,7 @@ impl Checkpoint {
         }
         let contents = tensor::file::read(&one)?;
         let (tensors, unsupported) = (contents.tensors, contents.unsupported);
-        Ok(Checkpoint { config, weights: one, tensors, unsupported })
+        Ok(Checkpoint { config, weights: one, tensors, unsupported, adapters: None })
     }
 
     fn sharded(config: Config, path: &Path) -> Result<Checkpoint, Error> {
@@ -73,6 +79,7 @@ impl Checkpoint {
             weights: path.into(),
             tensors: BTreeMap::new(),
             unsupported: BTreeMap::new(),
+            adapters: None,
         };
         for file in files {
             let contents = tensor::file::read(&path.with_file_name(file))?;
@@ -160,6 +167,7 @@ mod tests {
             weights: "model.safetensors".into(),
             tensors: tensors.iter().map(|(name, x)| (name.to_string(), x.clone())).collect(),
             unsupported: BTreeMap::new(),
+            adapters: None,
         }
     }
 

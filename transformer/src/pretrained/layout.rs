@@ -89,7 +89,7 @@ impl Layout {
     }
 
     /// `name` without the prefix, if it has it.
-    fn bare<'a>(&self, name: &'a str) -> Option<&'a str> {
+    pub(super) fn bare<'a>(&self, name: &'a str) -> Option<&'a str> {
         name.strip_prefix(self.prefix_in_files.unwrap_or(self.prefix))
     }
 

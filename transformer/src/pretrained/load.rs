@@ -2,6 +2,7 @@
 
 use super::{Checkpoint, Named, Pretrained};
 use crate::{Error, Init};
+use std::collections::BTreeSet;
 use tensor::{Rng, Tensor};
 
 /// What a checkpoint held beside the model's weights.
@@ -25,9 +26,18 @@ pub(super) fn model<M: Pretrained>(
     M::settle(&mut checkpoint);
     let mut model = M::from_config(&checkpoint.config)?;
     let (layout, mut report, mut faults) = (model.layout(), Report::default(), Faults::default());
+    let (mut adapters, mut whole) = (checkpoint.adapters.take(), BTreeSet::new());
     for (ours, parameter) in model.parameters_mut() {
         let named = layout.in_file(&ours).unwrap_or_else(|| panic!("{ours} has no name in files"));
-        let found = checkpoint.take(&layout.candidates(&named.name));
+        let names = layout.candidates(&named.name);
+        let mut found = checkpoint.take(&names);
+        // Aliases are left out: an output layer beside adapters is no table of tokens.
+        let own = [Some(named.name.as_str()), layout.bare(&named.name)];
+        let saved = adapters.as_mut().and_then(|saved| saved.take_whole(own));
+        if let Some((tensor, is_trained)) = saved {
+            found = Some(tensor);
+            whole.extend(is_trained.then(|| ours.clone()));
+        }
         let is_of_head = ours.starts_with("head");
         match (found, &mut fresh) {
             (Some(tensor), _) if fits(&tensor, parameter.shape(), &named) => {
@@ -52,10 +62,13 @@ pub(super) fn model<M: Pretrained>(
         if layout.knows(&name) { &mut faults.unexpected } else { &mut report.unexpected }
             .push(name);
     }
-    match faults.text() {
-        Some(report) => Err(Error::Weights { path: checkpoint.weights, report }),
-        None => Ok((model, report)),
+    if let Some(report) = faults.text() {
+        return Err(Error::Weights { path: checkpoint.weights, report });
     }
+    if let Some(adapters) = adapters {
+        adapters.attach(&mut model, &layout, &whole)?;
+    }
+    Ok((model, report))
 }
 
 fn fits(tensor: &Tensor, shape: &[usize], named: &Named) -> bool {

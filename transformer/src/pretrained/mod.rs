@@ -104,7 +104,7 @@ pub trait Pretrained: Module + Sized {
     /// them.
     ///
     /// # Errors
-    /// If a file can't be written.
+    /// If a file can't be written, or the model has adapters.
     fn save(&self, folder: &Path) -> Result<(), Error> {
         save::model(self, folder, None)
     }

@@ -1,7 +1,7 @@
 //! From a model to files.
 
 use super::Pretrained;
-use crate::Error;
+use crate::{Error, lora};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,6 +18,7 @@ pub(super) fn model<M: Pretrained>(
     folder: &Path,
     format: Option<Format>,
 ) -> Result<(), Error> {
+    lora::refuse(model)?;
     let mut config = model.config_json();
     let dtype = match format {
         Some(Format::F16) => "float16",

@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Error> {
         tensors.insert(theirs, tensor);
     }
     let unsupported = BTreeMap::new();
-    Ok(Checkpoint { config, weights: path.into(), tensors, unsupported })
+    Ok(Checkpoint { config, weights: path.into(), tensors, unsupported, adapters: None })
 }
 
 /// A file's tensor as Hugging Face's file would hold it.

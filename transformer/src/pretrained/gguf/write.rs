@@ -4,7 +4,7 @@ use super::names::{Architecture, reordered};
 use super::rope::Llama3;
 use crate::pretrained::Pretrained;
 use crate::tokenizer::gguf::to_metadata;
-use crate::{Error, Tokenizer};
+use crate::{Error, Tokenizer, lora};
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
 use tensor::gguf::{Part, Value};
@@ -32,6 +32,7 @@ pub fn save_gguf<M: Pretrained>(
     path: &Path,
     options: &GgufOptions,
 ) -> Result<(), Error> {
+    lora::refuse(model)?;
     let config = model.config_json();
     let wrong =
         |reason: String| Error::Request(format!("{}: cannot be written: {reason}", path.display()));
