@@ -62,6 +62,9 @@ pub struct Trainer<'a, M> {
     pub optimizer: Box<dyn Optimizer>,
     /// The average of the weights over the steps, if the settings ask for one.
     pub average: Option<Average>,
+    /// Whether the gradients of a step are kept until the next.
+    pub keeps_gradients: bool,
+    last_gradients: Option<Gradients>,
     order: Order,
     step: usize,
 }
@@ -87,7 +90,17 @@ impl<'a, M: Learner> Trainer<'a, M> {
         let optimizer = settings.optimizer_for(model)?;
         let average = settings.average.map(|decay| Average::new(decay, model));
         let order = Order::new(settings, sequences.count());
-        Ok(Trainer { model, sequences, settings, optimizer, average, order, step: 0 })
+        Ok(Trainer {
+            model,
+            sequences,
+            settings,
+            optimizer,
+            average,
+            keeps_gradients: false,
+            last_gradients: None,
+            order,
+            step: 0,
+        })
     }
 
     /// What fixes the run.
@@ -128,6 +141,11 @@ impl<'a, M: Learner> Trainer<'a, M> {
         result
     }
 
+    /// The gradients of the last step before clipping, where they were kept.
+    pub fn last_gradients(&self) -> Option<&Gradients> {
+        self.last_gradients.as_ref()
+    }
+
     /// Steps taken.
     pub fn steps_taken(&self) -> usize {
         self.step
@@ -157,6 +175,7 @@ impl<'a, M: Learner> Trainer<'a, M> {
         if self.step >= self.settings.steps {
             return Ok(None);
         }
+        self.last_gradients = None;
         let (start, step) = (Instant::now(), self.step + 1);
         let rows = self.rows(step)?;
         let failed = |reason: String| Error::Step {
@@ -177,6 +196,7 @@ impl<'a, M: Learner> Trainer<'a, M> {
         if let Some(average) = &mut self.average {
             average.update(self.model);
         }
+        self.last_gradients = self.keeps_gradients.then_some(gradients);
         self.step = step;
         let tokens = rows.iter().map(Sequence::input_len).sum();
         let seconds = start.elapsed().as_secs_f64();

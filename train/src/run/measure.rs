@@ -1,10 +1,10 @@
 //! What is measured while a model learns: its loss on rows held back, and what it writes.
 
 use crate::batch::sequence_losses;
+use crate::samples::Sample;
 use crate::sequence::{Sequence, Sequences, Target};
 use crate::{Error, Learner};
 use autograd::no_grad;
-use serde::{Deserialize, Serialize};
 use transformer::{Autoregressive, Generation, Model, Tokenizer};
 
 /// Sequences that are in memory together when a loss is measured.
@@ -17,19 +17,6 @@ const SAMPLES: usize = 3;
 const SAMPLE_LEN: usize = 64;
 /// Tokens of a text that a sample goes on from where the whole text is learned.
 const BEGINNING: usize = 16;
-
-/// What a model wrote to a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Steps taken before.
-    pub step: usize,
-    /// What it was given.
-    pub prompt: String,
-    /// What it wrote, or the class it told.
-    pub text: String,
-    /// What the row has.
-    pub target: String,
-}
 
 /// The loss of all targets, in nats a target.
 ///
@@ -89,7 +76,7 @@ fn told(
     let scores = scores.value().to_vec();
     let best = (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
     let label = |class: usize| model.labels().get(class).cloned().unwrap_or_default();
-    let (text, target) = (label(best), label(class));
+    let (text, target) = (label(best), Some(label(class)));
     Ok(Sample { step: 0, prompt: tokenizer.decode(&row.ids)?, text, target })
 }
 
@@ -115,6 +102,6 @@ fn written(
             tokenizer.decode(&ids[model.first_tokens(prompt).len()..])?
         }
     };
-    let (prompt, target) = (tokenizer.decode(prompt)?, tokenizer.decode(target)?);
+    let (prompt, target) = (tokenizer.decode(prompt)?, Some(tokenizer.decode(target)?));
     Ok(Sample { step: 0, prompt, text, target })
 }

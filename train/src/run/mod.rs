@@ -8,8 +8,8 @@
 //!        checkpoints/        the last ones, and the best
 //!        failure/            the step that could not be taken
 //!        model.safetensors … the model, at the end
+//!        result.json         what the command prints: the run is finished
 //!        report.html         the run as one page
-//!        result.json         what the command prints; written last
 //! ```
 
 mod failure;
@@ -126,7 +126,7 @@ pub fn run(
     checkpoint::remove_leftovers(&plan.output)?;
     checkpoint::write_file(&plan.output.join("run.toml"), &plan.options)?;
     let unwritten = |what: &str, error| checkpoints.incomplete(what.into(), error);
-    let mut logs = Logs::open(&plan.output, state.step, settings.steps)?;
+    let mut logs = Logs::open(&plan.output, state.step, &trainer, data.training)?;
     let mut last_checkpoint = Instant::now();
     loop {
         let is_measured = |step: usize| {
@@ -134,18 +134,19 @@ pub fn run(
         };
         // Before the step: a run may go on from the checkpoint that was written after the last one.
         if plan.patience.is_some_and(|most| state.without_improvement >= most) {
-            eprintln!(
+            logs.tell(&format!(
                 "step {}: {} measurements brought nothing better than {:.4}; stopping early",
                 state.step,
                 state.without_improvement,
                 state.best_loss.unwrap_or(f64::NAN)
-            );
+            ));
             break;
         }
+        trainer.keeps_gradients = is_measured(state.step + 1);
         let report = match trainer.step() {
             Ok(report) => report,
             Err(error @ Error::Step { .. }) => {
-                logs.finish();
+                logs.finish()?;
                 return Err(failure::leave(error, &mut trainer, &saved, plan));
             }
             Err(error) => return Err(error),
@@ -163,7 +164,8 @@ pub fn run(
             let step = report.step;
             let samples = trainer
                 .with_average(|model| measure::samples(model, tokenizer, end, valid, step))?;
-            logs.measured(&samples).map_err(|error| unwritten("samples.jsonl", error))?;
+            logs.measured(step, &samples, &trainer)
+                .map_err(|error| unwritten("samples.jsonl", error))?;
         }
         logs.step(&report).map_err(|error| unwritten("metrics.jsonl", error))?;
         let is_due = match plan.checkpoint_every {
@@ -179,14 +181,14 @@ pub fn run(
             last_checkpoint = Instant::now();
         }
         if is_interrupted {
-            logs.finish();
+            logs.finish()?;
             return Err(Error::settings(format!(
                 "interrupted after step {} of {}, and a checkpoint was written; go on with: {}",
                 report.step, settings.steps, plan.how_to_resume
             )));
         }
     }
-    logs.finish();
+    logs.finish()?;
     trainer.finish()?;
     let best = plan.leaves_best.then(|| checkpoints.best()).flatten();
     let outcome = |valid_loss| outcome(&plan.output, &saved, valid_loss);

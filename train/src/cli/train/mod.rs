@@ -12,6 +12,7 @@ use super::Common;
 use super::output::{check_is_free, lines, print};
 use crate::Error;
 use crate::checkpoint::{self, Checkpoints};
+use crate::report;
 use crate::run::{self, Learning, Outcome, Plan};
 use config_file::Options;
 use data::Data;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<
     let outcome = run::run(learning, &data, &settings, &plan, checkpoint)?;
     let text = serde_json::to_string(&outcome).expect("numbers and texts");
     checkpoint::write_file(&result, &(text + "\n"))?;
+    report::write(arguments.output())?;
     print_outcome(&outcome, common)
 }
 
