@@ -131,7 +131,7 @@ impl Settings {
         for start in &self.freeze {
             let begins = |name: &str| {
                 name.strip_prefix(&**start)
-                    .is_some_and(|rest| matches!(rest, "" | ".") || rest.starts_with('.'))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
             let mut found = false;
             for (name, parameter) in model.parameters_mut() {

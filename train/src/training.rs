@@ -1,6 +1,7 @@
 //! The training loop: rows to losses, losses to gradients, gradients to new weights.
 
 use crate::batch::length_buckets;
+use crate::optimizer::clip::global_norm;
 use crate::optimizer::{Average, Optimizer};
 use crate::sequence::{Sequence, Sequences};
 use crate::settings::stream;
@@ -186,13 +187,15 @@ impl<'a, M: Learner> Trainer<'a, M> {
         let (loss, gradients) = self.gradients(&rows, step)?;
         let settings = self.settings;
         let lr = settings.lr * settings.schedule.factor(step, settings.steps, settings.warmup);
-        let grad_norm = self.optimizer.step(self.model, &gradients, lr);
-        let grad_norm = grad_norm.map_err(|error| failed(error.to_string()))?;
         if !loss.is_finite() {
+            // A gradient that is not finite either names its parameter, which tells more.
+            global_norm(&*self.model, &gradients).map_err(|error| failed(error.to_string()))?;
             return Err(failed(format!(
                 "the loss is {loss}; lower the learning rate, or look at the data"
             )));
         }
+        let grad_norm = self.optimizer.step(self.model, &gradients, lr);
+        let grad_norm = grad_norm.map_err(|error| failed(error.to_string()))?;
         if let Some(average) = &mut self.average {
             average.update(self.model);
         }

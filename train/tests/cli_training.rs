@@ -199,3 +199,35 @@ fn options_change_what_they_name_and_recomputation_changes_nothing() {
     assert!(error.contains("--freeze attention: no parameter's name begins so"), "{error}");
     assert!(!Path::new(&output).exists());
 }
+
+#[test]
+fn an_adapter_is_trained_gone_on_with_used_and_merged() {
+    let folder = Folder::new();
+    let (data, base) = (folder.products(), folder.path("base"));
+    json(&train(&data, &base, &["--steps", "20", "--lr", "3e-3"]));
+    let run = folder.path("adapter");
+    let fixed = ["train", "--json", "--task", "describe", "--data", &data, "--model", &base];
+    let lora = ["--lora", "r=2,alpha=4", "--steps", "12", "--lr", "1e-2", "--output", &run];
+    let every = ["--checkpoint-every", "4", "--valid", &data];
+    let first = json(&[&fixed[..], &lora, &every].concat());
+    let names = ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"];
+    assert!(names.iter().all(|name| Path::new(&run).join(name).exists()));
+    assert!(!Path::new(&run).join("model.safetensors").exists());
+    // All but the checkpoint of step 8 is lost.
+    for name in ["result.json", "adapter_model.safetensors"] {
+        fs::remove_file(Path::new(&run).join(name)).unwrap();
+    }
+    let again = json(&[&fixed[..], &lora, &every, &["--resume"]].concat());
+    assert_eq!(again["weights_sha256"], first["weights_sha256"]);
+    let loss = |model: &str| {
+        let evaluate = ["evaluate", "--json", "--task", "describe", "--data", &data, "--model"];
+        json(&[&evaluate[..], &[model]].concat())["loss"]["value"].as_f64().unwrap()
+    };
+    let merged = folder.path("merged");
+    json(&["convert", "--json", "--from", &run, "--to", &merged]);
+    assert!((loss(&run) - first["valid_loss"].as_f64().unwrap()).abs() < 1e-4);
+    assert!((loss(&run) - loss(&merged)).abs() < 1e-4);
+    assert!(loss(&run) < loss(&base));
+    let preset = failure(2, &train(&data, &folder.path("x"), &["--lora", "r=2"]));
+    assert!(preset.contains("--lora is for a pretrained model"), "{preset}");
+}

@@ -1,4 +1,4 @@
-//! (L3) Cross-entropy of the scores that an output layer gives, never holding all of them: for a
+//! (L5) Cross-entropy of the scores that an output layer gives, never holding all of them: for a
 //! vocabulary of V tokens they would be the largest tensor of a model. Wijmans et al. 2024, section 3
 //! (of which this takes the cutting into rows, not the filtering).
 
@@ -14,7 +14,7 @@ const SCORES: usize = 1 << 24;
 /// ```math
 /// S = -\sum_i \log \mathrm{softmax}(x_i W)_{t_i}, \quad
 /// \bar s_{ij} = \bar S\, (\mathrm{softmax}(x_i W)_j - [j = t_i]), \quad
-/// \bar x = \bar s\, W^T, \quad \bar W = x^T \bar s \qquad (L3)
+/// \bar x = \bar s\, W^T, \quad \bar W = x^T \bar s \qquad (L5)
 /// ```
 /// `x [n, d_model]`, `w [d_model, vocab_size]`, a target for each row; in nats. Targets that are
 /// [`Targets::IGNORED`] do not count.
@@ -142,7 +142,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn equals_the_textbook_l3_however_it_is_cut_and_lies() {
+    fn equals_the_textbook_l5_however_it_is_cut_and_lies() {
         let mut rng = Rng::seeded(1);
         let x = Var::leaf(rng.normal(&[7, 6], 1.0));
         let table = Var::leaf(rng.normal(&[11, 6], 1.0));

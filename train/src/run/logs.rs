@@ -8,7 +8,7 @@ use crate::samples::Sample;
 use crate::sequence::Sequences;
 use crate::step_log::{self, StepLog};
 use crate::tensorboard::EventWriter;
-use crate::training::{Settings, StepReport, Trainer};
+use crate::training::{StepReport, Trainer};
 use std::path::Path;
 use tensor::with_precision;
 use transformer::{Model, Module};

@@ -97,7 +97,7 @@ pub struct Learning<'a> {
     /// What ends a text.
     pub end: Option<u32>,
     /// How an adapter names the model it is for; `None` where the whole model is trained.
-    pub base: Option<&'a str>,
+    pub base: Option<&'a Path>,
 }
 
 /// Trains a model, from the start or on from the checkpoint `from`, and leaves all in the plan's folder.
@@ -189,7 +189,6 @@ pub fn run(
         }
     }
     logs.finish()?;
-    trainer.finish()?;
     let best = plan.leaves_best.then(|| checkpoints.best()).flatten();
     let outcome = |valid_loss| outcome(&plan.output, &saved, valid_loss);
     let of_model = |error| unwritten("the model", error);
@@ -198,10 +197,13 @@ pub fn run(
             saving::copy_model(&folder, &plan.output).map_err(of_model)?;
             outcome(state.best_loss)?
         }
-        None => trainer.with_average(|model| {
-            save_model(model, &saved, &plan.output).map_err(of_model)?;
-            outcome(data.valid.map(|valid| mean_loss(model, valid)).transpose()?)
-        })?,
+        None => {
+            trainer.finish()?;
+            trainer.with_average(|model| {
+                save_model(model, &saved, &plan.output).map_err(of_model)?;
+                outcome(data.valid.map(|valid| mean_loss(model, valid)).transpose()?)
+            })?
+        }
     };
     checkpoint::sync(&plan.output).map_err(of_model)?;
     Ok(result)

@@ -15,7 +15,7 @@ pub struct Saved<'a> {
     /// The model's tokenizer, if it has one.
     pub tokenizer: Option<&'a Tokenizer>,
     /// How an adapter names the model it is for; `None` where the whole model is saved.
-    pub base: Option<&'a str>,
+    pub base: Option<&'a Path>,
 }
 
 impl Saved<'_> {
@@ -30,7 +30,10 @@ impl Saved<'_> {
 /// # Errors
 /// If a file can't be written.
 pub fn save_model(model: &Model, saved: &Saved<'_>, folder: &Path) -> Result<(), Error> {
-    model.save(folder)?;
+    match saved.base {
+        Some(base) => model.save_adapter(folder, base)?,
+        None => model.save(folder)?,
+    }
     if let Some(tokenizer) = saved.tokenizer {
         tokenizer.save(folder)?;
     }

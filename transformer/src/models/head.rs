@@ -233,7 +233,9 @@ impl DecoderHead {
     pub fn next_token_matrix(&self, embedding: &Embedding) -> Option<Var> {
         match self {
             DecoderHead::Tied => Some(embedding.weight.transpose(0, 1)),
-            DecoderHead::Untied(Linear { weight, bias: None, .. }) => Some((**weight).clone()),
+            DecoderHead::Untied(Linear { weight, bias: None, adapter: None }) => {
+                Some((**weight).clone())
+            }
             _ => None,
         }
     }

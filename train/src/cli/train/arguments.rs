@@ -120,7 +120,7 @@ pub struct Arguments {
     /// What the learning rate is multiplied with from each block to the one below it
     #[arg(long, value_name = "FACTOR")]
     layer_decay: Option<f64>,
-    /// Train no parameter whose name begins so, e.g. token_embedding or blocks.0; repeat for several
+    /// Train no parameter under this name, e.g. token_embedding or blocks.0; repeat for several
     #[arg(long, value_name = "NAME")]
     freeze: Vec<String>,
     /// Keep an average of the weights over the steps with this decay: it is measured and saved
@@ -134,7 +134,7 @@ pub struct Arguments {
     #[arg(long, value_parser = ["auto", "on", "off"], default_value = "auto")]
     recompute: String,
     /// Freeze the model and train low-rank adapters on it, e.g. r=8,alpha=16,targets=q_proj+v_proj;
-    /// also dropout=P, rslora; without targets all maps but the head's
+    /// also dropout=P, rslora=true; without targets all maps but the head's
     #[arg(long, value_name = "r=R,…")]
     pub lora: Option<LoraConfig>,
     /// Take the rows in the file's order

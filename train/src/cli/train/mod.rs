@@ -57,8 +57,9 @@ pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<
     settings.recompute |= arguments.recomputes_itself() && is_quantized(&start.model);
     settings.check()?;
 
-    let Start { mut model, tokenizer, end } = start;
-    let learning = Learning { model: &mut model, tokenizer: tokenizer.as_ref(), end, base: None };
+    let Start { mut model, tokenizer, end, base } = start;
+    let learning =
+        Learning { model: &mut model, tokenizer: tokenizer.as_ref(), end, base: base.as_deref() };
     let data = run::Data { training: &*sequences, valid: valid.as_deref(), fingerprint };
     let plan = Plan { options: options.to_toml(), ..arguments.plan() };
     let outcome = run::run(learning, &data, &settings, &plan, checkpoint)?;

@@ -7,9 +7,9 @@ use crate::cli::model::{Loaded, check_vocabulary};
 use crate::data::Task;
 use crate::preset::Sizes;
 use crate::{Error, Preset};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tensor::Rng;
-use transformer::{Gpt2Config, Model, Module, Tokenizer, lora};
+use transformer::{Gpt2Config, Model, Module, Tokenizer};
 
 /// The stream of randomness that initial weights are drawn from.
 const WEIGHTS: u64 = 0;
@@ -24,6 +24,8 @@ pub struct Start {
     pub tokenizer: Option<Tokenizer>,
     /// What ends a text.
     pub end: Option<u32>,
+    /// The model that its adapters are for, if it has some.
+    pub base: Option<PathBuf>,
 }
 
 impl Start {
@@ -62,14 +64,32 @@ impl Arguments {
     /// If a file is missing or broken, or the model does not learn the task.
     pub fn start(&self, data: &Data, checkpoint: Option<&Path>, seed: u64) -> Result<Start, Error> {
         let rng = &mut Rng::derived(seed, &[WEIGHTS]);
+        if let (Task::Classify, [only]) = (self.task(), &data.labels()[..]) {
+            return Err(Error::settings(format!(
+                "{}: every row has the label {only:?}; a classifier needs two or more",
+                data.path.display()
+            )));
+        }
         let mut start = match self.preset() {
             Some(preset) => self.start_preset(preset, data, checkpoint, rng)?,
             None => self.start_pretrained(data, rng)?,
         };
         start.check(self.task(), self.model())?;
         if let Some(config) = &self.lora {
-            let layout = start.model.layout();
-            lora::attach(&mut start.model, &layout, config, &mut Rng::derived(seed, &[ADAPTERS]))?;
+            if self.preset().is_some() {
+                return Err(Error::Usage(
+                    "--lora is for a pretrained model; a preset's random weights are trained whole"
+                        .into(),
+                ));
+            }
+            start.model.attach_adapters(config, &mut Rng::derived(seed, &[ADAPTERS]))?;
+            start.base = Some(self.model().into());
+        } else if start.base.is_none() && is_quantized(&start.model) {
+            return Err(Error::settings(format!(
+                "{}: its matrices lie quantized and are not trained; add --lora r=8, or convert \
+                 it: attendant convert --dtype f32",
+                self.model()
+            )));
         }
         Ok(start)
     }
@@ -88,9 +108,10 @@ impl Arguments {
             _ => Loaded::open(source)?,
         };
         let end = loaded.end_tokens().first().copied();
+        let base = loaded.base().map(Path::to_path_buf);
         let Loaded { mut model, tokenizer, .. } = loaded;
         model.set_dropout(self.dropout)?;
-        Ok(Start { model, tokenizer, end })
+        Ok(Start { model, tokenizer, end, base })
     }
 
     fn start_preset(
@@ -132,7 +153,7 @@ impl Arguments {
             labels,
         };
         let model = preset.model(&sizes, self.dropout, rng)?;
-        Ok(Start { model, tokenizer, end })
+        Ok(Start { model, tokenizer, end, base: None })
     }
 }
 
