@@ -30,6 +30,9 @@ pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<
     if arguments.resume {
         options.check_same(&own_file)?;
         if let Some(outcome) = read_outcome(&result)? {
+            if !arguments.output().join("report.html").exists() {
+                report::write(arguments.output())?; // the run was killed just before it
+            }
             return print_outcome(&outcome, common);
         }
         checkpoint = Checkpoints::new(arguments.output(), arguments.keep).latest()?;
