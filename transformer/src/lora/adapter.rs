@@ -75,6 +75,7 @@ impl Adapter {
 pub(super) mod tests {
     use super::*;
     use crate::{Linear, Module};
+    use autograd::gradcheck::gradcheck;
     use autograd::with_dropout;
 
     const TOLERANCE: Float = 1e-5;
@@ -163,5 +164,29 @@ pub(super) mod tests {
         let expected = plain + (x_dropped.matmul(&adapter.a) * adapter.scale()).matmul(&adapter.b);
         assert_eq!(dropped.value().to_vec(), expected.value().to_vec());
         assert!(dropped.value().to_vec() != linear.forward(&x).value().to_vec());
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let mut rng = Rng::seeded(6);
+        let linear = adapted(&mut rng, 4, 3, 2);
+        let (adapter, x) =
+            (linear.adapter.as_ref().unwrap(), Var::leaf(rng.normal(&[2, 5, 4], 1.0)));
+        let inputs = [&x, &*linear.weight, &*adapter.a, &*adapter.b];
+        let textbook = |v: &[Var]| {
+            let change = v[0].matmul(&v[2]).matmul(&v[3]) * adapter.scale();
+            v[0].matmul(&v[1]) + change + &**linear.bias.as_ref().unwrap()
+        };
+        gradcheck(textbook, &inputs.map(|input| input.value().clone())).unwrap();
+        let leaves = inputs.map(|input| Var::leaf(input.value().clone()));
+        let of = |y: Var, inputs: [&Var; 4]| {
+            let gradients = (&y * &y).sum().backward().unwrap();
+            inputs.map(|input| gradients.get(input).unwrap().clone())
+        };
+        let expected = of(textbook(&leaves), leaves.each_ref());
+        for (ours, expected) in of(linear.forward(&x), inputs).iter().zip(&expected) {
+            let largest = expected.data().iter().fold(0.0, |most: Float, g| most.max(g.abs()));
+            assert!((ours - expected).data().iter().all(|d| d.abs() < TOLERANCE * largest));
+        }
     }
 }
