@@ -116,7 +116,7 @@ fn a_step_that_cannot_be_taken_is_left_with_its_rows_and_weights() {
     }
     let rows = fs::read_to_string(Path::new(&run).join("failure/rows.jsonl")).unwrap();
     assert!(rows.lines().count() == 3 && rows.contains("\"target_ids\":["), "{rows}");
-    let (_, command) = error.split_once("repeat it with attendant ").unwrap();
+    let (_, command) = error.split_once("repeat it with: attendant ").unwrap();
     let command = command.split(" (the rows").next().unwrap();
     let again = folder.path("again");
     let command = command.replace("--output NEW", &format!("--output {again}"));

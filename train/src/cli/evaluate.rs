@@ -55,6 +55,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     let measured = Measured { loaded: &loaded, examples: &examples, training: training.as_deref() };
     let (result, texts) = measured.task(arguments.task)?;
     if let Some(path) = &arguments.predictions {
+        if texts.is_empty() {
+            return Err(Error::settings("rows of ids have no text; leave out --predictions"));
+        }
         write_predictions(path, &rows, &texts)?;
     }
     match common.json {
@@ -130,12 +133,20 @@ impl Measured<'_> {
     fn written(&self, task: Task) -> Result<(Value, Vec<String>), Error> {
         let Measured { loaded, examples, training } = *self;
         loaded.require_language_model()?;
-        let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
-        let with_end = Some((tokenizer, end));
-        let sequences = match loaded.model.is_encoder_decoder() {
-            true => pairs(examples, with_end)?,
-            false => prompted(examples, with_end)?,
+        let sequences = |with_end| match loaded.model.is_encoder_decoder() {
+            true => pairs(examples, with_end),
+            false => prompted(examples, with_end),
         };
+        if examples.iter().any(|example| example.ids.is_some()) {
+            // Ids have no text whose bytes and words could be measured.
+            let end = loaded.end_tokens().first().copied();
+            let sequences = sequences(loaded.tokenizer.as_ref().zip(end))?;
+            self.refuse_long(&sequences)?;
+            let result = object(likelihood(&loaded.model, &sequences, None)?);
+            return Ok((result.into(), Vec::new()));
+        }
+        let (tokenizer, end) = (loaded.tokenizer()?, loaded.required_end_token()?);
+        let sequences = sequences(Some((tokenizer, end)))?;
         self.refuse_long(&sequences)?;
         let bytes = evaluation::target_bytes(examples);
         let mut result = object(likelihood(&loaded.model, &sequences, Some(&bytes))?);

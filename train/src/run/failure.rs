@@ -4,13 +4,15 @@
 use super::{Plan, Saved, save_model};
 use crate::Error;
 use crate::sequence::{Sequence, Target};
-use crate::training::{Settings, Trainer};
+use crate::training::Trainer;
 use autograd::detect_anomaly;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use tensor::Precision;
 use transformer::Model;
+
+/// The file of the step's rows.
+const ROWS: &str = "rows.jsonl";
 
 /// Leaves the rows of the failed step and the model before it in `failure/`, and gives the error with
 /// where the first NaN came from and how the step is taken again.
@@ -30,30 +32,48 @@ pub(super) fn leave(
         Ok(_) => String::new(),
     };
     let folder = plan.output.join("failure");
-    let reason = match write(&folder, &rows, trainer, saved) {
+    let reason = match write(&folder, &rows, trainer, saved, plan) {
         Ok(()) => format!(
-            "{reason}{origin}; its rows and the weights before it are in {}: repeat it with \
-             attendant train --task {} --model {} --data {} {} --steps 1 --no-shuffle --output NEW",
+            "{reason}{origin}; its rows and the weights before it are in {0}; repeat it with: \
+             attendant train --config {0}/run.toml --output NEW",
             folder.display(),
-            task(&rows, plan),
-            folder.display(),
-            folder.join("rows.jsonl").display(),
-            batch_options(trainer.settings()),
         ),
         Err(error) => format!("{reason}{origin}; its rows could not be written: {error}"),
     };
     Error::Step { step, lines, reason }
 }
 
-fn batch_options(settings: &Settings) -> String {
-    let mut options = format!("--batch-size {}", settings.batch_size);
-    if settings.accumulate > 1 {
-        options += &format!(" --accumulate {}", settings.accumulate);
-    }
-    if settings.precision == Precision::Bf16 {
-        options += " --precision bf16";
-    }
-    options
+/// The run's options, as they are for one step from `folder`: what is about the model's making, about
+/// measuring, and about the course of the learning rate goes.
+fn options(plan: &Plan, folder: &Path, rows: &[Sequence]) -> String {
+    const GO: [&str; 16] = [
+        "output",
+        "valid",
+        "evaluate-every",
+        "patience",
+        "best",
+        "epochs",
+        "lora",
+        "tokenizer",
+        "vocab-size",
+        "n-layers",
+        "d-model",
+        "n-heads",
+        "resume",
+        "checkpoint-every",
+        "warmup",
+        "cut",
+    ];
+    let mut table: toml::Table = plan.options.parse().unwrap_or_default();
+    GO.iter().for_each(|name| drop(table.remove(*name)));
+    let path = |path: &Path| toml::Value::String(path.display().to_string());
+    table.insert("task".into(), task(rows, plan).into());
+    table.insert("model".into(), path(folder));
+    table.insert("data".into(), path(&folder.join(ROWS)));
+    table.insert("steps".into(), 1.into());
+    table.insert("schedule".into(), "constant".into());
+    table.insert("no-shuffle".into(), true.into());
+    table.to_string()
 }
 
 /// Blocks of a language model are no rows of text: each goes on from its first token.
@@ -69,13 +89,16 @@ fn write(
     rows: &[Sequence],
     trainer: &Trainer<'_, Model>,
     saved: &Saved<'_>,
+    plan: &Plan,
 ) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::Io { path: path.into(), action: "write", source };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let labels = trainer.model().labels();
     let lines: String = rows.iter().map(|row| of_ids(row, labels).to_string() + "\n").collect();
-    let path = folder.join("rows.jsonl");
-    fs::write(&path, lines).map_err(|error| failed(&path, error))?;
+    for (name, text) in [(ROWS, lines), ("run.toml", options(plan, folder, rows))] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+    }
     save_model(trainer.model(), saved, folder)
 }
 

@@ -78,8 +78,8 @@ pub(super) fn load(
     let state = State::read(&folder.join(STATE))?;
     if state.fingerprint != fingerprint {
         return Err(Error::settings(format!(
-            "{}: was written while training on other rows; put the old --data back, or begin a \
-             new --output",
+            "{}: was written while training on other rows; put the old --data and --valid back, \
+             or begin a new --output",
             folder.display()
         )));
     }

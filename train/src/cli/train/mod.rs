@@ -43,9 +43,12 @@ pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<
         check_is_free(arguments.output(), "--output")?;
     }
     let data = Data::read(&arguments.data, arguments.task())?;
-    let fingerprint = fingerprint(&arguments.data)?;
     let valid = arguments.valid.as_ref().map(|path| Data::read(path, arguments.task()));
     let valid = valid.transpose()?;
+    let mut fingerprint = fingerprint(&arguments.data)?;
+    if let Some(path) = &arguments.valid {
+        fingerprint += &format!("; {}", self::fingerprint(path)?);
+    }
     let folder = checkpoint.as_ref().map(|(_, folder)| folder.as_path());
     let start = arguments.start(&data, folder, common.seed)?;
     for data in [&data].into_iter().chain(&valid) {

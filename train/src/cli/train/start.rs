@@ -64,17 +64,17 @@ impl Arguments {
     /// If a file is missing or broken, or the model does not learn the task.
     pub fn start(&self, data: &Data, checkpoint: Option<&Path>, seed: u64) -> Result<Start, Error> {
         let rng = &mut Rng::derived(seed, &[WEIGHTS]);
-        if let (Task::Classify, [only]) = (self.task(), &data.labels()[..]) {
-            return Err(Error::settings(format!(
-                "{}: every row has the label {only:?}; a classifier needs two or more",
-                data.path.display()
-            )));
-        }
         let mut start = match self.preset() {
             Some(preset) => self.start_preset(preset, data, checkpoint, rng)?,
             None => self.start_pretrained(data, rng)?,
         };
         start.check(self.task(), self.model())?;
+        if let (Task::Classify, [only]) = (self.task(), start.model.labels()) {
+            return Err(Error::settings(format!(
+                "{}: every row has the label {only:?}; a classifier needs two or more",
+                data.path.display()
+            )));
+        }
         if let Some(config) = &self.lora {
             if self.preset().is_some() {
                 return Err(Error::Usage(
