@@ -1,9 +1,11 @@
 //! The loop around the trainer's steps.
 
 use super::logs::Logs;
-use super::{Data, Learning, Outcome, Plan, Saved, failure, mean_loss, measure, save_model, saving};
-use crate::checkpoint::{self, Checkpoints, State};
+use super::{
+    Data, Learning, Outcome, Plan, Saved, failure, mean_loss, measure, save_model, saving,
+};
 use crate::Error;
+use crate::checkpoint::{self, Checkpoints, State};
 use crate::interrupt::Interrupt;
 use crate::peak_rss_bytes;
 use crate::sequence::Sequences;

@@ -1,9 +1,9 @@
 //! A classifier made of whatever checkpoint.
 
 use super::Model;
-use crate::models::head::{HeadConfig, HeadKind, Problem};
-use crate::pretrained::{Checkpoint, Pretrained, Report};
 use crate::Error;
+use crate::models::head::{HeadConfig, HeadKind, Problem, family};
+use crate::pretrained::{Checkpoint, Pretrained, Report};
 use tensor::Rng;
 
 impl Model {

@@ -6,16 +6,17 @@ mod outputs;
 pub use outputs::{Input, Outputs};
 
 use super::bert::Variant;
-use super::head::{HeadConfig, Problem, family};
+use super::head::Problem;
 use super::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, T5};
 use crate::lora::{self, LoraConfig};
 use crate::module::{Parts, PartsMut};
 use crate::pretrained::{Checkpoint, GgufOptions, Layout, Pretrained, Report, save_gguf};
-use crate::{Error, Module, Padded, Trace, sentence_embedding};
+use crate::{Error, Module, sentence_embedding};
 use autograd::{Parameter, Var};
+use outputs::{decoder_outputs, encoder_decoder_outputs, encoder_outputs};
 use std::path::Path;
 use tensor::packed::Format;
-use tensor::{Float, Rng, Tokens};
+use tensor::{Float, Rng};
 
 /// A pretrained model, whatever its architecture.
 ///
@@ -281,8 +282,6 @@ impl Model {
         error
     }
 }
-
-use outputs::{decoder_outputs, encoder_decoder_outputs, encoder_outputs};
 
 impl Module for Model {
     fn collect<'a>(&'a self, path: &str, found: &mut Parts<'a>) {
