@@ -20,7 +20,8 @@ thread_local! {
     static PRECISION: Cell<Precision> = const { Cell::new(Precision::F32) };
 }
 
-/// Runs `compute` with matrix products of this precision.
+/// Runs `compute` with matrix products of this precision. A backward pass multiplies as the scope that
+/// it runs in says, so that it belongs inside, with the forward pass.
 ///
 /// ```
 /// use tensor::{Precision, Tensor, with_precision};
