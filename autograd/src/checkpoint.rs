@@ -32,7 +32,7 @@ pub fn checkpoint(f: impl Fn(&[Var]) -> Var + Send + 'static, inputs: &[&Var]) -
     if !scope::is_recording() {
         return f(&inputs);
     }
-    let dropout = scope::dropout_state();
+    let (dropout, precision) = (scope::dropout_state(), tensor::precision());
     let first = Node::next_id();
     let y = f(&inputs);
     let behind = match y.node() {
@@ -40,7 +40,10 @@ pub fn checkpoint(f: impl Fn(&[Var]) -> Var + Send + 'static, inputs: &[&Var]) -
         _ => return y,
     };
     let bytes = inputs.iter().map(|input| input.value().bytes()).sum();
-    let again = move || scope::recording(|| scope::with_dropout_state(dropout, || f(&inputs)));
+    let again = move || {
+        let compute = || scope::with_dropout_state(dropout, || f(&inputs));
+        scope::recording(|| tensor::with_precision(precision, compute))
+    };
     let backward = Backward::Again(Box::new(again));
     let inputs = behind.into_iter().map(Some).collect();
     let node = Node::operation("checkpoint", y.shape(), bytes, Recorded { inputs, backward });
@@ -125,6 +128,26 @@ mod tests {
             let gradients = with_dropout(Rng::seeded(9), || checkpointed.backward().unwrap());
             assert!(bits(&leaves, &gradients) == expected, "{count}");
         }
+    }
+
+    #[test]
+    fn the_precision_is_that_of_the_forward_pass() {
+        use tensor::{Precision, with_precision};
+        let parameters = parameters();
+        let x = Var::leaf(Rng::seeded(2).normal(&[4, 6], 1.0));
+        let run = |layer: &dyn Fn(&[Parameter; 2], &Var) -> Var, inside: bool| {
+            let bf16 =
+                |compute: &mut dyn FnMut() -> Gradients| with_precision(Precision::Bf16, compute);
+            let loss = with_precision(Precision::Bf16, || layer(&parameters, &x).sum());
+            let mut backward = || loss.backward().unwrap();
+            let gradients = if inside { bf16(&mut backward) } else { backward() };
+            bits(&[&x, &parameters[0], &parameters[1]], &gradients)
+        };
+        let expected = run(&layer, true);
+        assert!(run(&layer, false) == expected);
+        assert!(run(&in_a_run(layer), false) == expected);
+        let plain = layer(&parameters, &x).sum().backward().unwrap();
+        assert!(bits(&[&x, &parameters[0], &parameters[1]], &plain) != expected);
     }
 
     #[test]

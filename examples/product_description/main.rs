@@ -117,7 +117,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let sequences = prompted(&test, Some((&tokenizer, end)))?;
     let bytes = evaluation::target_bytes(&test);
     let likelihood = evaluation::likelihood(&model, &sequences, Some(&bytes))?;
-    let texts = evaluation::write(&model, &tokenizer, &sequences, end, |_| {})?;
+    let texts = evaluation::write(&model, &tokenizer, &sequences, end)?;
     let shop = evaluation::shop_vocabulary(&everything);
     let written = evaluation::descriptions(&test, &texts, &shop);
     let baselines = evaluation::describe_baselines(&seen, &test, &shop);

@@ -3,6 +3,7 @@
 use crate::{Float, Tensor, par, simd};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::str::FromStr;
 
 /// What the factors of a matrix product are rounded to before they are multiplied. Products are added
 /// up in [`Float`] whichever it is.
@@ -16,12 +17,23 @@ pub enum Precision {
     Bf16,
 }
 
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Precision, String> {
+        match name {
+            "f32" => Ok(Precision::F32),
+            "bf16" => Ok(Precision::Bf16),
+            _ => Err(format!("{name} is no precision; f32 and bf16 are")),
+        }
+    }
+}
+
 thread_local! {
     static PRECISION: Cell<Precision> = const { Cell::new(Precision::F32) };
 }
 
-/// Runs `compute` with matrix products of this precision. A backward pass multiplies as the scope that
-/// it runs in says, so that it belongs inside, with the forward pass.
+/// Runs `compute` with matrix products of this precision.
 ///
 /// ```
 /// use tensor::{Precision, Tensor, with_precision};
@@ -102,6 +114,13 @@ mod tests {
         let mut x = [1.001, Float::NAN];
         round_to_bf16(&mut x);
         assert!(x[0] == 1.0 && x[1].is_nan());
+    }
+
+    #[test]
+    fn they_have_names() {
+        assert_eq!(["f32", "bf16"].map(str::parse), [Ok(Precision::F32), Ok(Precision::Bf16)]);
+        let error = "f16".parse::<Precision>().unwrap_err();
+        assert_eq!(error, "f16 is no precision; f32 and bf16 are");
     }
 
     #[test]

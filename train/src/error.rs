@@ -1,6 +1,7 @@
 //! What can go wrong in a run.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// An error of data, settings, a model or a training step.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,18 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A run that was asked to end, after a checkpoint was written.
+    #[error(
+        "interrupted after step {step} of {steps}, and a checkpoint was written; go on with: {how}"
+    )]
+    Interrupted {
+        /// Steps taken.
+        step: usize,
+        /// Steps of the whole run.
+        steps: usize,
+        /// How to go on: a command.
+        how: String,
+    },
     /// A step that could not be taken.
     #[error("step {step}: {reason}{}", of_lines(lines))]
     Step {
@@ -58,6 +71,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a failed `action` on a file is.
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl Fn(io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Io { path: path.clone(), action, source }
+    }
+
+    /// The same error of a row, with its file.
+    pub(crate) fn in_file(self, path: &Path) -> Error {
+        match self {
+            Error::Settings(text) => Error::Settings(format!("{}, {text}", path.display())),
+            error => error,
+        }
+    }
+
     /// A request that can't be carried out.
     pub fn settings(text: impl Into<String>) -> Error {
         Error::Settings(text.into())

@@ -9,9 +9,11 @@ use crate::metrics::{
 };
 use crate::sequence::Sequence;
 use crate::{Error, Learner};
+use autograd::no_grad;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tensor::Float;
 use transformer::{Autoregressive, Generation, Tokenizer};
 
 /// Rows that are computed side by side.
@@ -63,8 +65,8 @@ pub fn target_bytes(examples: &[Example]) -> Vec<usize> {
     examples.iter().map(|example| example.target_text().len()).collect()
 }
 
-/// What the model writes to each prompt, greedily, up to the end token, the context's end, or 1,024
-/// tokens where there is no context.
+/// What the model writes to the prompt of each sequence, greedily, up to the end token, the context's
+/// end, or 1,024 tokens where there is no context.
 ///
 /// # Errors
 /// If a prompt fills the context.
@@ -73,25 +75,36 @@ pub fn write(
     tokenizer: &Tokenizer,
     sequences: &[Sequence],
     end: u32,
-    mut done: impl FnMut(usize),
 ) -> Result<Vec<String>, Error> {
     let prompts: Vec<&[u32]> = sequences.iter().map(Sequence::prompt).collect();
-    let mut order: Vec<usize> = (0..prompts.len()).collect();
-    order.sort_by_key(|&index| prompts[index].len());
     let settings = Generation {
         max_length: Some(model.max_seq_len().unwrap_or(1024)),
         end_tokens: Some(vec![end]),
         ..Generation::default()
     };
+    let texts = answers(model, tokenizer, &prompts, &settings)?.into_iter();
+    Ok(texts.map(|text| text.strip_prefix(' ').unwrap_or(&text).to_string()).collect())
+}
+
+/// What the model writes to each prompt, those of similar length side by side.
+///
+/// # Errors
+/// As [`Autoregressive::generate_batch`].
+pub(crate) fn answers(
+    model: &impl Autoregressive,
+    tokenizer: &Tokenizer,
+    prompts: &[&[u32]],
+    settings: &Generation,
+) -> Result<Vec<String>, Error> {
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by_key(|&index| prompts[index].len());
     let mut texts = vec![String::new(); prompts.len()];
     for indices in order.chunks(BATCH_SIZE) {
         let rows: Vec<&[u32]> = indices.iter().map(|&index| prompts[index]).collect();
-        let written = model.generate_batch(&rows, &settings)?;
+        let written = model.generate_batch(&rows, settings)?;
         for (&index, ids) in indices.iter().zip(&written) {
-            let text = tokenizer.decode(&ids[model.first_tokens(prompts[index]).len()..])?;
-            texts[index] = text.strip_prefix(' ').unwrap_or(&text).to_string();
+            texts[index] = tokenizer.decode(&ids[model.first_tokens(prompts[index]).len()..])?;
         }
-        done(indices.len());
     }
     Ok(texts)
 }
@@ -129,6 +142,26 @@ fn corpus_bleu(examples: &[Example], texts: &[String]) -> Estimate {
         rows.iter().for_each(|&row| corpus += counts[row]);
         corpus.score()
     })
+}
+
+/// The likeliest class of each text.
+///
+/// # Errors
+/// If an id is not in the model's vocabulary, or the model is no classifier.
+pub fn classify(model: &impl Learner, sequences: &[Sequence]) -> Result<Vec<usize>, Error> {
+    let mut told = Vec::new();
+    for rows in sequences.chunks(BATCH_SIZE) {
+        let rows: Vec<&Sequence> = rows.iter().collect();
+        let (scores, _) = no_grad(|| model.scores(&rows))?;
+        let scores = scores.value().contiguous();
+        told.extend(scores.data().chunks(scores.size(-1)).map(likeliest));
+    }
+    Ok(told)
+}
+
+/// The index of the highest score, the first of equals.
+pub fn likeliest(scores: &[Float]) -> usize {
+    (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
 }
 
 /// How well classes are told.

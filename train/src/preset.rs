@@ -91,64 +91,69 @@ impl Preset {
     /// # Errors
     /// If the sizes do not make a model, or the architecture has no classifier.
     pub fn model(self, sizes: &Sizes, dropout: Float, rng: &mut Rng) -> Result<Model, Error> {
-        let head = |otherwise| match sizes.labels.is_empty() {
-            true => HeadConfig { kind: otherwise, ..HeadConfig::default() },
-            false => HeadConfig {
-                kind: HeadKind::Classification,
-                labels: sizes.labels.clone(),
-                ..HeadConfig::default()
-            },
-        };
-        let vocab_size = sizes.vocab_size.unwrap_or(self.vocab_size());
-        let or = |given: Option<usize>, preset: usize| given.unwrap_or(preset);
-        let mut model = match (self, self.config()) {
-            (_, Some(config)) => Model::Gpt2(Gpt2::new(
-                Gpt2Config {
-                    n_layers: or(sizes.n_layers, config.n_layers),
-                    d_model: or(sizes.d_model, config.d_model),
-                    n_heads: or(sizes.n_heads, config.n_heads),
-                    vocab_size,
-                    eos_token_id: sizes.end,
-                    head: head(HeadKind::LanguageModel),
-                    ..config
-                },
-                rng,
-            )?),
-            (Preset::Smollm2, _) => Model::Llama(Llama::new(
-                llama(sizes, vocab_size, head(HeadKind::LanguageModel)),
-                rng,
-            )?),
-            (Preset::EncoderTiny, _) => Model::Bert(Bert::new(
-                BertConfig {
-                    vocab_size,
-                    max_seq_len: 256,
-                    n_segments: 1,
-                    n_layers: or(sizes.n_layers, 4),
-                    d_model: or(sizes.d_model, 192),
-                    n_heads: or(sizes.n_heads, 4),
-                    d_ff: 4 * or(sizes.d_model, 192),
-                    pad_token_id: None,
-                    head: head(HeadKind::LanguageModel),
-                    ..BertConfig::default()
-                },
-                rng,
-            )?),
-            _ => Model::T5(T5::new(t5(sizes, vocab_size)?, rng)?),
+        let mut model = match self.config() {
+            Some(preset) => Model::Gpt2(Gpt2::new(gpt2(preset, sizes), rng)?),
+            None if self == Preset::Smollm2 => Model::Llama(Llama::new(llama(self, sizes), rng)?),
+            None if self == Preset::EncoderTiny => Model::Bert(Bert::new(bert(self, sizes), rng)?),
+            None => Model::T5(T5::new(t5(self, sizes)?, rng)?),
         };
         model.set_dropout(dropout)?;
         Ok(model)
     }
 }
 
+impl Sizes {
+    fn vocab_size(&self, preset: Preset) -> usize {
+        self.vocab_size.unwrap_or(preset.vocab_size())
+    }
+
+    /// Of a classifier where there are labels, else of a model that scores tokens.
+    fn head(&self) -> HeadConfig {
+        let kind = match self.labels.is_empty() {
+            true => HeadKind::LanguageModel,
+            false => HeadKind::Classification,
+        };
+        HeadConfig { kind, labels: self.labels.clone(), ..HeadConfig::default() }
+    }
+}
+
+fn gpt2(preset: Gpt2Config, sizes: &Sizes) -> Gpt2Config {
+    Gpt2Config {
+        n_layers: sizes.n_layers.unwrap_or(preset.n_layers),
+        d_model: sizes.d_model.unwrap_or(preset.d_model),
+        n_heads: sizes.n_heads.unwrap_or(preset.n_heads),
+        vocab_size: sizes.vocab_size.unwrap_or(preset.vocab_size),
+        eos_token_id: sizes.end,
+        head: sizes.head(),
+        ..preset
+    }
+}
+
+fn bert(preset: Preset, sizes: &Sizes) -> BertConfig {
+    let d_model = sizes.d_model.unwrap_or(192);
+    BertConfig {
+        vocab_size: sizes.vocab_size(preset),
+        max_seq_len: 256,
+        n_segments: 1,
+        n_layers: sizes.n_layers.unwrap_or(4),
+        d_model,
+        n_heads: sizes.n_heads.unwrap_or(4),
+        d_ff: d_model.saturating_mul(4),
+        pad_token_id: None,
+        head: sizes.head(),
+        ..BertConfig::default()
+    }
+}
+
 /// SmolLM2-135M: its sizes are those of its `config.json`, its context shorter.
-fn llama(sizes: &Sizes, vocab_size: usize, head: HeadConfig) -> LlamaConfig {
+fn llama(preset: Preset, sizes: &Sizes) -> LlamaConfig {
     let n_heads = sizes.n_heads.unwrap_or(9);
     let d_model = sizes.d_model.unwrap_or(576);
     LlamaConfig {
-        vocab_size,
+        vocab_size: sizes.vocab_size(preset),
         max_seq_len: 2048,
         d_model,
-        d_ff: d_model * 8 / 3,
+        d_ff: d_model.saturating_mul(8) / 3,
         n_layers: sizes.n_layers.unwrap_or(30),
         n_heads,
         n_kv_heads: Some(if n_heads.is_multiple_of(3) { n_heads / 3 } else { n_heads }),
@@ -157,22 +162,22 @@ fn llama(sizes: &Sizes, vocab_size: usize, head: HeadConfig) -> LlamaConfig {
         initializer_range: 1.0 / (d_model as Float).sqrt(),
         eos_token_id: sizes.end.into_iter().collect(),
         rope: Rope { base: 100_000.0, ..Rope::default() },
-        head,
+        head: sizes.head(),
         ..LlamaConfig::default()
     }
 }
 
-fn t5(sizes: &Sizes, vocab_size: usize) -> Result<T5Config, Error> {
+fn t5(preset: Preset, sizes: &Sizes) -> Result<T5Config, Error> {
     if !sizes.labels.is_empty() {
         let text = "encoder-decoder-tiny writes texts; for --task classify take encoder-tiny";
         return Err(Error::Usage(text.into()));
     }
     let (d_model, n_heads) = (sizes.d_model.unwrap_or(192), sizes.n_heads.unwrap_or(4));
     Ok(T5Config {
-        vocab_size,
+        vocab_size: sizes.vocab_size(preset),
         d_model,
         d_k: d_model / n_heads.max(1),
-        d_ff: 4 * d_model,
+        d_ff: d_model.saturating_mul(4),
         n_layers: sizes.n_layers.unwrap_or(2),
         n_heads,
         start_token: Some(sizes.end.unwrap_or(0)),

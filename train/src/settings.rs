@@ -210,8 +210,10 @@ fn block_of(name: &str) -> Option<usize> {
 
 /// Separate streams of randomness drawn from one seed.
 pub(crate) mod stream {
+    pub const WEIGHTS: u64 = 0;
     pub const ORDER: u64 = 1;
     pub const DROPOUT: u64 = 2;
+    pub const ADAPTERS: u64 = 3;
 }
 
 /// The order in which a run takes the rows: shuffled anew for each epoch, or as they stand.

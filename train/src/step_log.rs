@@ -28,7 +28,7 @@ impl StepLog {
     /// # Errors
     /// If it can't be read or cut.
     pub fn open_after(path: &Path, step: usize) -> Result<StepLog, Error> {
-        let failed = |action| move |source| Error::Io { path: path.into(), action, source };
+        let failed = |action| Error::io(path, action);
         if path.exists() {
             let text = fs::read(path).map_err(failed("read"))?;
             let kept = kept(&text, step);
@@ -47,9 +47,9 @@ impl StepLog {
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), Error> {
         let line = serde_json::to_string(line).expect("numbers and texts") + "\n";
         let path = &self.path;
-        let failed = |source| Error::Io { path: path.clone(), action: "write", source };
+        let failed = Error::io(path, "write");
         if self.file.is_none() {
-            let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+            let file = OpenOptions::new().create(true).append(true).open(path).map_err(&failed)?;
             self.file = Some(BufWriter::new(file));
         }
         let file = self.file.as_mut().expect("it was opened");
@@ -63,11 +63,7 @@ impl StepLog {
     /// If it can't be written.
     pub fn sync(&mut self) -> Result<(), Error> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.get_ref().sync_all().map_err(|source| Error::Io {
-            path: self.path.clone(),
-            action: "write",
-            source,
-        })
+        file.get_ref().sync_all().map_err(Error::io(&self.path, "write"))
     }
 }
 
@@ -92,11 +88,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.into(),
-        action: "read",
-        source,
-    })?;
+    let text = fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     let line = |(index, line)| {
         serde_json::from_str(line).map_err(|error| {
             Error::settings(format!("{}, line {}: {error}", path.display(), index + 1))

@@ -60,9 +60,9 @@ pub struct Trainer<'a, M> {
     sequences: &'a dyn Sequences,
     settings: &'a Settings,
     /// What turns gradients into new weights.
-    pub optimizer: Box<dyn Optimizer>,
+    pub(crate) optimizer: Box<dyn Optimizer>,
     /// The average of the weights over the steps, if the settings ask for one.
-    pub average: Option<Average>,
+    pub(crate) average: Option<Average>,
     /// Whether the gradients of a step are kept until the next.
     pub keeps_gradients: bool,
     last_gradients: Option<Gradients>,
@@ -145,11 +145,6 @@ impl<'a, M: Learner> Trainer<'a, M> {
     /// The gradients of the last step before clipping, where they were kept.
     pub fn last_gradients(&self) -> Option<&Gradients> {
         self.last_gradients.as_ref()
-    }
-
-    /// Steps taken.
-    pub fn steps_taken(&self) -> usize {
-        self.step
     }
 
     /// The rows of a step, from 1.

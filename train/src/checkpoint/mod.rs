@@ -85,9 +85,9 @@ impl Checkpoints {
         let old = self.folder.join(format!("{name}{OLD}"));
         let written = || -> Result<(), Error> {
             remove_folder(&partial)?;
-            fs::create_dir_all(&partial).map_err(failed(&partial, "create"))?;
+            fs::create_dir_all(&partial).map_err(Error::io(&partial, "create"))?;
             fill(&partial)?;
-            to_disk(&partial).map_err(failed(&partial, "write"))
+            to_disk(&partial).map_err(Error::io(&partial, "write"))
         };
         if let Err(error) = written() {
             let _ = remove_folder(&partial); // the first error is the one to tell
@@ -95,10 +95,10 @@ impl Checkpoints {
         }
         if whole.exists() {
             remove_folder(&old)?;
-            fs::rename(&whole, &old).map_err(failed(&whole, "rename"))?;
+            fs::rename(&whole, &old).map_err(Error::io(&whole, "rename"))?;
         }
-        fs::rename(&partial, &whole).map_err(failed(&partial, "rename"))?;
-        folder_to_disk(&self.folder).map_err(failed(&self.folder, "write"))?;
+        fs::rename(&partial, &whole).map_err(Error::io(&partial, "rename"))?;
+        folder_to_disk(&self.folder).map_err(Error::io(&self.folder, "write"))?;
         remove_folder(&old)
     }
 
@@ -122,7 +122,7 @@ impl Checkpoints {
                 let whole = self.folder.join(whole);
                 match whole.exists() || !name.starts_with(BEST) {
                     true => remove_folder(&path)?,
-                    false => fs::rename(&path, &whole).map_err(failed(&path, "rename"))?,
+                    false => fs::rename(&path, &whole).map_err(Error::io(&path, "rename"))?,
                 }
             } else if name.ends_with(PARTIAL) {
                 remove_folder(&path)?;
@@ -134,10 +134,10 @@ impl Checkpoints {
     fn entries(&self) -> Result<Vec<PathBuf>, Error> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed(&self.folder, "read"))?,
+            entries => entries.map_err(Error::io(&self.folder, "read"))?,
         };
         let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-        paths.map_err(failed(&self.folder, "read"))
+        paths.map_err(Error::io(&self.folder, "read"))
     }
 
     /// The error that tells how to go on when a part of a run's folder could not be written.
@@ -170,13 +170,13 @@ fn is_full(error: &Error) -> bool {
 /// # Errors
 /// If the folder can't be read, or a file can't be removed.
 pub fn remove_leftovers(output: &Path) -> Result<(), Error> {
-    let read = failed(output, "read");
+    let read = Error::io(output, "read");
     let entries = fs::read_dir(output).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     for path in entries.map_err(read)?.into_iter().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let is_temporary = name.strip_prefix(".tmp").is_some_and(|rest| rest.len() == 6);
         if path.is_file() && (is_temporary || name.ends_with(PARTIAL)) {
-            fs::remove_file(&path).map_err(failed(&path, "remove"))?;
+            fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
         }
     }
     Ok(())
@@ -187,7 +187,7 @@ pub fn remove_leftovers(output: &Path) -> Result<(), Error> {
 /// # Errors
 /// If it can't be written.
 pub fn sync(folder: &Path) -> Result<(), Error> {
-    to_disk(folder).map_err(failed(folder, "write"))
+    to_disk(folder).map_err(Error::io(folder, "write"))
 }
 
 /// Removes a whole checkpoint: under another name first, so that what is left of it when the process
@@ -197,13 +197,13 @@ fn remove(path: &Path) -> Result<(), Error> {
     old.push(OLD);
     let old = PathBuf::from(old);
     remove_folder(&old)?;
-    fs::rename(path, &old).map_err(failed(path, "rename"))?;
+    fs::rename(path, &old).map_err(Error::io(path, "rename"))?;
     remove_folder(&old)
 }
 
 fn remove_folder(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(path, "remove")(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, "remove")(error)),
         _ => Ok(()),
     }
 }
@@ -228,11 +228,6 @@ fn folder_to_disk(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_path_buf();
-    move |source| Error::Io { path, action, source }
-}
-
 /// Writes a file whole or not at all: under another name, to the disk, then renamed.
 ///
 /// # Errors
@@ -245,7 +240,7 @@ pub fn write_file(path: &Path, contents: &str) -> Result<(), Error> {
         .and_then(|()| File::open(&partial)?.sync_all())
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| folder_to_disk(path.parent().unwrap_or(Path::new("."))));
-    written.map_err(failed(path, "write"))
+    written.map_err(Error::io(path, "write"))
 }
 
 #[cfg(test)]
@@ -291,7 +286,7 @@ mod tests {
         let checkpoints = Checkpoints::new(output.path(), 1);
         let full = |folder: &Path| {
             fs::write(folder.join("a"), "half").unwrap();
-            Err(failed(&folder.join("b"), "write")(ErrorKind::StorageFull.into()))
+            Err(Error::io(&folder.join("b"), "write")(ErrorKind::StorageFull.into()))
         };
         let because = |error: &str| {
             let b = output.path().join("checkpoints").join(error);
@@ -348,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_other_causes() {
-        let of = |kind: ErrorKind| failed(Path::new("x"), "write")(kind.into());
+        let of = |kind: ErrorKind| Error::io(Path::new("x"), "write")(kind.into());
         assert!(is_full(&of(ErrorKind::StorageFull)) && is_full(&of(ErrorKind::QuotaExceeded)));
         let in_a_model = transformer::Error::Io {
             path: "x".into(),

@@ -19,8 +19,6 @@ pub struct State {
     pub fingerprint: String,
     /// The lowest loss on the rows held back.
     pub best_loss: Option<f64>,
-    /// The step after which it was measured.
-    pub best_step: usize,
     /// Measurements since that brought nothing better.
     pub without_improvement: usize,
 }
@@ -33,7 +31,6 @@ impl State {
             step: 0,
             fingerprint: fingerprint.into(),
             best_loss: None,
-            best_step: 0,
             without_improvement: 0,
         }
     }
@@ -42,7 +39,7 @@ impl State {
     pub fn measured(&mut self, loss: f64) -> bool {
         let is_best = self.best_loss.is_none_or(|best| loss < best);
         if is_best {
-            (self.best_loss, self.best_step, self.without_improvement) = (Some(loss), self.step, 0);
+            (self.best_loss, self.without_improvement) = (Some(loss), 0);
         } else {
             self.without_improvement += 1;
         }
@@ -62,11 +59,7 @@ impl State {
     /// # Errors
     /// If it can't be read, is broken, or is of another version.
     pub fn read(path: &Path) -> Result<State, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-            path: path.into(),
-            action: "read",
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
         let wrong = |reason: String| Error::settings(format!("{}: {reason}", path.display()));
         let state: State = serde_json::from_str(&text)
             .map_err(|error| wrong(format!("is no state of a run: {error}")))?;
@@ -90,10 +83,7 @@ mod tests {
             state.step = step;
             assert_eq!(state.measured(loss), is_best);
         }
-        assert_eq!(
-            (state.best_loss, state.best_step, state.without_improvement),
-            (Some(2.5), 6, 1)
-        );
+        assert_eq!((state.best_loss, state.without_improvement), (Some(2.5), 1));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
         state.write(&path).unwrap();

@@ -6,6 +6,7 @@ use super::model::Loaded;
 use super::output::print;
 use crate::Error;
 use crate::data::{Task, read_rows};
+use crate::evaluation::likeliest;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -74,9 +75,4 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
 /// `[rows, width]`
 pub fn rows_of(x: &Tensor) -> Vec<Vec<tensor::Float>> {
     x.data().chunks(x.size(-1).max(1)).map(<[_]>::to_vec).collect()
-}
-
-/// The index of the highest score, the first of equals.
-pub fn likeliest(scores: &[tensor::Float]) -> usize {
-    (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
 }

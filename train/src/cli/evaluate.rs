@@ -1,19 +1,16 @@
 //! `attendant evaluate`
 
 use super::Common;
-use super::classify::{likeliest, rows_of};
 use super::model::Loaded;
 use super::output::print;
+use crate::Error;
 use crate::data::{Example, Rows, Task, read_rows};
 use crate::evaluation::{self, likelihood};
 use crate::sequence::{Sequence, fitting, labelled, packed, pairs, prompted};
-use crate::{Error, Learner};
-use autograd::no_grad;
 use clap::Args;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use transformer::Model;
 
 /// Measure a model on a file, beside baselines.
 #[derive(Args)]
@@ -52,7 +49,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         None => None,
     };
     let loaded = Loaded::open(&arguments.model)?;
-    let measured = Measured { loaded: &loaded, examples: &examples, training: training.as_deref() };
+    let measured = Measured {
+        loaded: &loaded,
+        file: &arguments.data,
+        examples: &examples,
+        training: training.as_deref(),
+    };
     let (result, texts) = measured.task(arguments.task)?;
     if let Some(path) = &arguments.predictions {
         if texts.is_empty() {
@@ -69,6 +71,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
 /// What a model is measured on, and what fits the baselines.
 struct Measured<'a> {
     loaded: &'a Loaded,
+    /// The file of the examples.
+    file: &'a Path,
     examples: &'a [Example],
     training: Option<&'a [Example]>,
 }
@@ -84,7 +88,7 @@ impl Measured<'_> {
     }
 
     fn language_model(&self) -> Result<Value, Error> {
-        let Measured { loaded, examples, training } = *self;
+        let Measured { loaded, file, examples, training } = *self;
         loaded.require_language_model()?;
         let Some(seq_len) = loaded.model.max_seq_len() else {
             return Err(Error::settings(format!(
@@ -98,8 +102,8 @@ impl Measured<'_> {
             true => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
             false => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
         };
-        let blocks =
-            packed(examples, tokenizer, seq_len).or_else(|_| short(examples, tokenizer))?;
+        let blocks = packed(examples, tokenizer, seq_len).or_else(|_| short(examples, tokenizer));
+        let blocks = blocks.map_err(|error| error.in_file(file))?;
         let bytes = match loaded.tokenizer.as_ref() {
             Some(tokenizer) => Some(block_bytes(&blocks, tokenizer)?),
             None => None,
@@ -113,12 +117,13 @@ impl Measured<'_> {
     }
 
     fn classify(&self) -> Result<(Value, Vec<String>), Error> {
-        let Measured { loaded, examples, training } = *self;
+        let Measured { loaded, file, examples, training } = *self;
         let classes = loaded.model.labels();
-        let sequences = labelled(examples, loaded.tokenizer.as_ref(), classes)?;
+        let sequences = labelled(examples, loaded.tokenizer.as_ref(), classes);
+        let sequences = sequences.map_err(|error| error.in_file(file))?;
         self.refuse_long(&sequences)?;
         let likelihood = likelihood(&loaded.model, &sequences, None)?;
-        let told = classes_of(&loaded.model, &sequences)?;
+        let told = evaluation::classify(&loaded.model, &sequences)?;
         let labels: Vec<String> = told.into_iter().map(|class| classes[class].clone()).collect();
         let mut result = Map::new();
         result.insert("loss".into(), serde_json::to_value(likelihood.loss).unwrap_or_default());
@@ -131,11 +136,14 @@ impl Measured<'_> {
     }
 
     fn written(&self, task: Task) -> Result<(Value, Vec<String>), Error> {
-        let Measured { loaded, examples, training } = *self;
+        let Measured { loaded, file, examples, training } = *self;
         loaded.require_language_model()?;
-        let sequences = |with_end| match loaded.model.is_encoder_decoder() {
-            true => pairs(examples, with_end),
-            false => prompted(examples, with_end),
+        let sequences = |with_end| {
+            let sequences = match loaded.model.is_encoder_decoder() {
+                true => pairs(examples, with_end),
+                false => prompted(examples, with_end),
+            };
+            sequences.map_err(|error| error.in_file(file))
         };
         if examples.iter().any(|example| example.ids.is_some()) {
             // Ids have no text whose bytes and words could be measured.
@@ -150,7 +158,7 @@ impl Measured<'_> {
         self.refuse_long(&sequences)?;
         let bytes = evaluation::target_bytes(examples);
         let mut result = object(likelihood(&loaded.model, &sequences, Some(&bytes))?);
-        let texts = evaluation::write(&loaded.model, tokenizer, &sequences, end, |_| {})?;
+        let texts = evaluation::write(&loaded.model, tokenizer, &sequences, end)?;
         if task != Task::Describe {
             result.append(&mut object(evaluation::texts(examples, &texts)));
             return Ok((result.into(), texts));
@@ -176,17 +184,6 @@ impl Measured<'_> {
             ))),
         }
     }
-}
-
-/// The likeliest class of each text.
-fn classes_of(model: &Model, sequences: &[Sequence]) -> Result<Vec<usize>, Error> {
-    let mut told = Vec::new();
-    for rows in sequences.chunks(32) {
-        let rows: Vec<&Sequence> = rows.iter().collect();
-        let (scores, _) = no_grad(|| model.scores(&rows))?;
-        told.extend(rows_of(&scores.value().contiguous()).iter().map(|row| likeliest(row)));
-    }
-    Ok(told)
 }
 
 /// Data that does not fill one block of the model's context, as one shorter block.
@@ -222,11 +219,7 @@ fn write_predictions(path: &Path, rows: &Rows, texts: &[String]) -> Result<(), E
     for (row, text) in rows.rows.iter().zip(texts) {
         let _ = writeln!(lines, "{}", row.to_json(&[("prediction", text)]));
     }
-    std::fs::write(path, lines).map_err(|source| Error::Io {
-        path: path.into(),
-        action: "write",
-        source,
-    })
+    std::fs::write(path, lines).map_err(Error::io(path, "write"))
 }
 
 /// A line a figure, baselines indented, for people.

@@ -49,11 +49,7 @@ impl<'a> Run<'a> {
         };
         // Only now: a run that was refused leaves nothing.
         let output = &plan.output;
-        std::fs::create_dir_all(output).map_err(|source| Error::Io {
-            path: output.clone(),
-            action: "create",
-            source,
-        })?;
+        std::fs::create_dir_all(output).map_err(Error::io(output, "create"))?;
         checkpoint::remove_leftovers(output)?;
         checkpoint::write_file(&output.join("run.toml"), &plan.options)?;
         Ok(Run {
@@ -161,10 +157,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.logs.finish()?;
-        Err(Error::settings(format!(
-            "interrupted after step {step} of {steps}, and a checkpoint was written; go on with: {}",
-            self.plan.how_to_resume
-        )))
+        Err(Error::Interrupted { step, steps, how: self.plan.how_to_resume.clone() })
     }
 
     /// Leaves the model, the last or the best, and tells what came of the run.

@@ -91,13 +91,12 @@ fn write(
     saved: &Saved<'_>,
     plan: &Plan,
 ) -> Result<(), Error> {
-    let failed = |path: &Path, source| Error::Io { path: path.into(), action: "write", source };
-    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let labels = trainer.model().labels();
     let lines: String = rows.iter().map(|row| of_ids(row, labels).to_string() + "\n").collect();
     for (name, text) in [(ROWS, lines), ("run.toml", options(plan, folder, rows))] {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        fs::write(&path, text).map_err(Error::io(&path, "write"))?;
     }
     save_model(trainer.model(), saved, folder)
 }

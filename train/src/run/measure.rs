@@ -1,10 +1,10 @@
 //! What is measured while a model learns: its loss on rows held back, and what it writes.
 
 use crate::batch::sequence_losses;
+use crate::evaluation;
 use crate::samples::Sample;
 use crate::sequence::{Sequence, Sequences, Target};
 use crate::{Error, Learner};
-use autograd::no_grad;
 use transformer::{Autoregressive, Generation, Model, Tokenizer};
 
 /// Sequences that are in memory together when a loss is measured.
@@ -13,7 +13,7 @@ const SEQUENCES_AT_ONCE: usize = 1024;
 const BATCH_SIZE: usize = 16;
 /// Rows that a sample is written for.
 const SAMPLES: usize = 3;
-/// Tokens of a sample.
+/// Tokens of the sample behind the longest prompt.
 const SAMPLE_LEN: usize = 64;
 /// Tokens of a text that a sample goes on from where the whole text is learned.
 const BEGINNING: usize = 16;
@@ -36,7 +36,8 @@ pub fn mean_loss(model: &impl Learner, sequences: &dyn Sequences) -> Result<f64,
     Ok(nats / targets as f64)
 }
 
-/// What the model writes to the first rows, greedily; nothing where there is no tokenizer.
+/// What the model writes to the first rows, greedily, or the classes that it tells; nothing where there
+/// is no tokenizer.
 ///
 /// # Errors
 /// If a row cannot be read, or the model's scores are not numbers.
@@ -48,60 +49,48 @@ pub(super) fn samples(
     step: usize,
 ) -> Result<Vec<Sample>, Error> {
     let Some(tokenizer) = tokenizer else { return Ok(Vec::new()) };
-    let mut samples = Vec::new();
-    for index in 0..sequences.count().min(SAMPLES) {
-        let row = sequences.get(index)?;
-        let sample = match &row.target {
-            Target::Class(class) => told(model, tokenizer, &row, *class as usize)?,
-            Target::From(first) => {
-                let given =
-                    if *first == 1 { BEGINNING.min(row.ids.len() / 2).max(1) } else { *first };
-                let (prompt, target) = row.ids.split_at(given);
-                written(model, tokenizer, end, prompt, target)?
-            }
-            Target::Text(target) => written(model, tokenizer, end, &row.ids, target)?,
-        };
-        samples.push(Sample { step, ..sample });
-    }
-    Ok(samples)
-}
-
-fn told(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    row: &Sequence,
-    class: usize,
-) -> Result<Sample, Error> {
-    let (scores, _) = no_grad(|| model.scores(&[row]))?;
-    let scores = scores.value().to_vec();
-    let best = (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
-    let label = |class: usize| model.labels().get(class).cloned().unwrap_or_default();
-    let (text, target) = (label(best), Some(label(class)));
-    Ok(Sample { step: 0, prompt: tokenizer.decode(&row.ids)?, text, target })
-}
-
-fn written(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    end: Option<u32>,
-    prompt: &[u32],
-    target: &[u32],
-) -> Result<Sample, Error> {
-    let room = Autoregressive::max_seq_len(model).map_or(SAMPLE_LEN, |most| {
-        most.saturating_sub(if model.is_encoder_decoder() { 1 } else { prompt.len() })
-    });
-    let settings = Generation {
-        max_new_tokens: Some(SAMPLE_LEN.min(room)),
-        end_tokens: end.map(|end| vec![end]),
-        ..Generation::default()
-    };
-    let text = match room {
-        0 => String::new(),
-        _ => {
-            let ids = model.generate(prompt, &settings)?;
-            tokenizer.decode(&ids[model.first_tokens(prompt).len()..])?
+    let count = sequences.count().min(SAMPLES);
+    let rows = (0..count).map(|index| Ok(sequences.get(index)?.into_owned()));
+    let mut rows = rows.collect::<Result<Vec<Sequence>, Error>>()?;
+    // A prompt that fills the context leaves no room to write.
+    let context = model.max_seq_len();
+    rows.retain(|row| context.is_none_or(|context| parts(row).0.len() < context));
+    let is_classifier = rows.iter().all(|row| matches!(row.target, Target::Class(_)));
+    let texts = match is_classifier {
+        true => {
+            let told = evaluation::classify(model, &rows)?.into_iter();
+            told.map(|class| model.labels()[class].clone()).collect()
+        }
+        false => {
+            let prompts: Vec<&[u32]> = rows.iter().map(|row| parts(row).0).collect();
+            let first = prompts.iter().map(|prompt| model.first_tokens(prompt).len()).max();
+            let most = first.unwrap_or(0) + SAMPLE_LEN;
+            let settings = Generation {
+                max_length: Some(context.map_or(most, |context| context.min(most))),
+                end_tokens: end.map(|end| vec![end]),
+                ..Generation::default()
+            };
+            evaluation::answers(model, tokenizer, &prompts, &settings)?
         }
     };
-    let (prompt, target) = (tokenizer.decode(prompt)?, Some(tokenizer.decode(target)?));
-    Ok(Sample { step: 0, prompt, text, target })
+    let sample = |(row, text): (&Sequence, String)| {
+        let (prompt, target) = parts(row);
+        let target = match row.target {
+            Target::Class(class) => model.labels()[class as usize].clone(),
+            _ => tokenizer.decode(target)?,
+        };
+        Ok(Sample { step, prompt: tokenizer.decode(prompt)?, text, target: Some(target) })
+    };
+    rows.iter().zip(texts).map(sample).collect()
+}
+
+/// What a row gives, and what is to be written; of a text that is learned as a whole, its beginning
+/// and the rest.
+fn parts(row: &Sequence) -> (&[u32], &[u32]) {
+    match &row.target {
+        Target::From(1) => row.ids.split_at(BEGINNING.min(row.ids.len() / 2).max(1)),
+        Target::From(first) => row.ids.split_at(*first),
+        Target::Text(text) => (&row.ids, text),
+        Target::Class(_) => (&row.ids, &[]),
+    }
 }

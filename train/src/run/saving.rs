@@ -122,13 +122,12 @@ fn load_weights(model: &mut Model, folder: &Path) -> Result<(), Error> {
 /// # Errors
 /// If a file can't be read or written.
 pub(super) fn copy_model(from: &Path, to: &Path) -> Result<(), Error> {
-    let failed = |path: &Path, action, source| Error::Io { path: path.into(), action, source };
-    let entries = fs::read_dir(from).map_err(|error| failed(from, "read", error))?;
+    let entries = fs::read_dir(from).map_err(Error::io(from, "read"))?;
     for entry in entries {
-        let path = entry.map_err(|error| failed(from, "read", error))?.path();
+        let path = entry.map_err(Error::io(from, "read"))?.path();
         if let Some(name) = path.file_name().filter(|_| path.is_file()) {
             let to = to.join(name);
-            fs::copy(&path, &to).map_err(|error| failed(&to, "write", error))?;
+            fs::copy(&path, &to).map_err(Error::io(&to, "write"))?;
         }
     }
     Ok(())
@@ -139,11 +138,11 @@ pub(super) fn copy_model(from: &Path, to: &Path) -> Result<(), Error> {
 /// # Errors
 /// If it can't be read.
 pub fn sha256(path: &Path) -> Result<String, Error> {
-    let failed = |source| Error::Io { path: path.into(), action: "read", source };
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let failed = Error::io(path, "read");
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(&failed)?);
     let mut hasher = Sha256::new();
     loop {
-        let bytes = file.fill_buf().map_err(failed)?;
+        let bytes = file.fill_buf().map_err(&failed)?;
         if bytes.is_empty() {
             break;
         }

@@ -24,7 +24,7 @@ const TASK_HEADS: [&str; 3] = ["head.classes", "head.span", "head.dense"];
 ///
 /// # Errors
 /// If there are adapters already, a target names no affine map that can have one, or the rank is larger than
-/// a matrix; then nothing is changed.
+/// both sizes of a matrix; then nothing is changed.
 pub fn attach(
     model: &mut impl Module,
     layout: &Layout,

@@ -5,7 +5,8 @@ use crate::optimizer::{Kind, Numbers, Schedule};
 use crate::run::Plan;
 use crate::training::Settings;
 use crate::{Error, Preset};
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use tensor::{Float, Precision};
 use transformer::lora::LoraConfig;
@@ -127,12 +128,12 @@ pub struct Arguments {
     #[arg(long, value_name = "DECAY")]
     ema: Option<f64>,
     /// Precision of the factors of matrix products
-    #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
-    precision: String,
+    #[arg(long, value_parser = precisions(), default_value = "f32")]
+    precision: Precision,
     /// Compute each block again in the backward pass rather than keep what it computed: less memory,
     /// more time; auto is on where the weights lie quantized
-    #[arg(long, value_parser = ["auto", "on", "off"], default_value = "auto")]
-    recompute: String,
+    #[arg(long, value_enum, default_value = "auto")]
+    recompute: Recompute,
     /// Freeze the model and train low-rank adapters on it, e.g. r=8,alpha=16,targets=q_proj+v_proj;
     /// also dropout=P, rslora=true; without targets all maps but the head's
     #[arg(long, value_name = "r=R,…")]
@@ -167,6 +168,18 @@ pub struct Arguments {
     pub config: Option<PathBuf>,
 }
 
+/// When blocks are computed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Recompute {
+    Auto,
+    On,
+    Off,
+}
+
+fn precisions() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(["f32", "bf16"]).try_map(|name| name.parse::<Precision>())
+}
+
 impl Arguments {
     pub fn settings(&self, rows: usize, seed: u64) -> Settings {
         let mut settings = Settings {
@@ -189,11 +202,8 @@ impl Arguments {
             layer_decay: self.layer_decay,
             freeze: self.freeze.clone(),
             average: self.ema,
-            precision: match &*self.precision {
-                "bf16" => Precision::Bf16,
-                _ => Precision::F32,
-            },
-            recompute: self.recompute == "on",
+            precision: self.precision,
+            recompute: self.recompute == Recompute::On,
             shuffle: !self.no_shuffle,
             seed,
         };
@@ -230,7 +240,7 @@ impl Arguments {
 
     /// Whether blocks are computed again where the weights lie quantized.
     pub fn recomputes_itself(&self) -> bool {
-        self.recompute == "auto"
+        self.recompute == Recompute::Auto
     }
 
     /// What is learned; a language model where --prepare does without.

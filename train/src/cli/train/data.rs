@@ -73,10 +73,10 @@ impl Data {
 
     /// How many of its rows stand in `other` too.
     pub fn rows_in(&self, other: &Data) -> usize {
-        let key = |example: &Example| {
-            let Example { prompt, target, ids, target_ids, .. } = example.clone();
-            (prompt, target, ids, target_ids)
-        };
+        fn key(example: &Example) -> (&str, &str, Option<&[u32]>, Option<&[u32]>) {
+            let Example { prompt, target, ids, target_ids, .. } = example;
+            (prompt, target, ids.as_deref(), target_ids.as_deref())
+        }
         let others: BTreeSet<_> = other.examples().iter().map(key).collect();
         self.examples().iter().filter(|example| others.contains(&key(example))).count()
     }
@@ -121,13 +121,9 @@ impl Arguments {
                 Box::new(packed(&examples, start.tokenizer_and_end(), block_len()?)?)
             }
             Contents::Rows(examples) => {
-                let all =
-                    self.sequences_of_rows(&examples, start).map_err(|error| match error {
-                        Error::Settings(text) => {
-                            Error::settings(format!("{}, {text}", path.display()))
-                        }
-                        error => error,
-                    })?;
+                let all = self
+                    .sequences_of_rows(&examples, start)
+                    .map_err(|error| error.in_file(&path))?;
                 Box::new(self.short_enough(all, seq_len, &path)?)
             }
         })

@@ -85,11 +85,7 @@ fn read_outcome(path: &Path) -> Result<Option<Outcome>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.into(),
-        action: "read",
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     serde_json::from_str(&text)
         .map(Some)
         .map_err(|error| Error::settings(format!("{}: {error}", path.display())))
@@ -99,8 +95,7 @@ fn read_outcome(path: &Path) -> Result<Option<Outcome>, Error> {
 /// to be read once more, its SHA-256.
 fn fingerprint(path: &Path) -> Result<String, Error> {
     const LARGE: u64 = 1 << 30;
-    let failed = |source| Error::Io { path: path.into(), action: "read", source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    let bytes = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
     match bytes > LARGE {
         true => Ok(format!("{bytes} bytes")),
         false => Ok(format!("{bytes} bytes, {}", run::sha256(path)?)),

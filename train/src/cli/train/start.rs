@@ -6,15 +6,11 @@ use crate::bpe::{mark_ends, train_bpe};
 use crate::cli::model::{Loaded, check_vocabulary};
 use crate::data::Task;
 use crate::preset::Sizes;
+use crate::settings::stream;
 use crate::{Error, Preset};
 use std::path::{Path, PathBuf};
 use tensor::Rng;
-use transformer::{Gpt2Config, Model, Module, Tokenizer};
-
-/// The stream of randomness that initial weights are drawn from.
-const WEIGHTS: u64 = 0;
-/// The stream that initial adapters are drawn from.
-const ADAPTERS: u64 = 3;
+use transformer::{END_OF_TEXT, Gpt2Config, Model, Module, Tokenizer};
 
 /// The model to start from, its tokenizer and end token.
 pub struct Start {
@@ -36,9 +32,16 @@ impl Start {
 
     /// # Errors
     /// If the tokenizer has more tokens than the model, or the model does not learn the task.
-    fn check(&self, task: Task, name: &str) -> Result<(), Error> {
+    fn check(&self, task: Task, name: &str, data: &Data) -> Result<(), Error> {
         if let Some(tokenizer) = &self.tokenizer {
             check_vocabulary(tokenizer, self.model.vocab_size())?;
+        }
+        let has_text = data.examples().iter().any(|example| example.ids.is_none());
+        if self.tokenizer.is_some() && self.end.is_none() && has_text && task != Task::Classify {
+            return Err(Error::settings(format!(
+                "{name}: neither the model's configuration nor the tokenizer ({END_OF_TEXT}) names an \
+                 end token, which follows each text; set eos_token_id in config.json"
+            )));
         }
         let kind = self.model.model_type();
         match task {
@@ -63,12 +66,12 @@ impl Arguments {
     /// # Errors
     /// If a file is missing or broken, or the model does not learn the task.
     pub fn start(&self, data: &Data, checkpoint: Option<&Path>, seed: u64) -> Result<Start, Error> {
-        let rng = &mut Rng::derived(seed, &[WEIGHTS]);
+        let rng = &mut Rng::derived(seed, &[stream::WEIGHTS]);
         let mut start = match self.preset() {
             Some(preset) => self.start_preset(preset, data, checkpoint, rng)?,
             None => self.start_pretrained(data, rng)?,
         };
-        start.check(self.task(), self.model())?;
+        start.check(self.task(), self.model(), data)?;
         if let (Task::Classify, [only]) = (self.task(), start.model.labels()) {
             return Err(Error::settings(format!(
                 "{}: every row has the label {only:?}; a classifier needs two or more",
@@ -82,7 +85,7 @@ impl Arguments {
                         .into(),
                 ));
             }
-            start.model.attach_adapters(config, &mut Rng::derived(seed, &[ADAPTERS]))?;
+            start.model.attach_adapters(config, &mut Rng::derived(seed, &[stream::ADAPTERS]))?;
             start.base = Some(self.model().into());
         } else if start.base.is_none() && is_quantized(&start.model) {
             return Err(Error::settings(format!(

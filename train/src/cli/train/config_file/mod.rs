@@ -48,11 +48,7 @@ fn file_of(command: &Command, arguments: &[OsString]) -> Option<(PathBuf, ArgMat
 
 /// The arguments that the file says, but those that the command line says otherwise.
 fn arguments_of(command: &Command, path: &Path, given: &ArgMatches) -> Result<Vec<String>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.into(),
-        action: "read",
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         wrong(path, format!("line {line}: {}", error.message()))

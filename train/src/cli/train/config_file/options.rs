@@ -70,11 +70,7 @@ impl Options {
         if !file.exists() {
             return Ok(Vec::new());
         }
-        let text = std::fs::read_to_string(file).map_err(|source| Error::Io {
-            path: file.into(),
-            action: "read",
-            source,
-        })?;
+        let text = std::fs::read_to_string(file).map_err(Error::io(file, "read"))?;
         let begun: Table = text.parse().map_err(|error: toml::de::Error| {
             Error::settings(format!("{}: {}", file.display(), error.message()))
         })?;
