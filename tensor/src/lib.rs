@@ -19,6 +19,7 @@
 //! | `sort` | sort and top-k |
 //! | `cumsum` | the cumulative sum |
 //! | `matmul` | the matrix product of any rank |
+//! | [`tile`] | products of matrices that lie in a cache, on the calling thread |
 //! | [`Precision`] | what its factors are rounded to |
 //! | [`packed`] | numbers in fewer bits, as model files hold them: f16, bf16, quantized |
 //! | [`einsum`] | sums of products over named axes |
@@ -72,6 +73,7 @@ pub mod vmath;
 
 pub use error::Error;
 pub use indices::Indices;
+pub use matmul::tile;
 pub use precision::{Precision, precision, with_precision};
 pub use random::Rng;
 pub use storage::{OutOfMemory, live_bytes};

@@ -8,6 +8,7 @@
 //! computed here. Matrices that lie packed are unpacked a panel at a time.
 
 mod packed;
+pub mod tile;
 
 use crate::{Float, Precision, Tensor, precision, shape, simd, vmath};
 use rayon::prelude::*;
