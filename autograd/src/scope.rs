@@ -63,6 +63,11 @@ pub(crate) fn with_dropout_state<T>(rng: Option<Rng>, compute: impl FnOnce() -> 
     compute()
 }
 
+/// Whether dropout is switched on: inside of [`with_dropout`].
+pub fn is_dropping() -> bool {
+    DROPOUT.with_borrow(Option::is_some)
+}
+
 /// The generator of the enclosing [`with_dropout`] as it is now.
 pub(crate) fn dropout_state() -> Option<Rng> {
     DROPOUT.with_borrow(Option::clone)

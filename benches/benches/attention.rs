@@ -1,29 +1,42 @@
-//! How does the time of attention grow with the length of the sequence? 12 heads of 64, causal.
+//! How does the time of attention grow with the length of the sequence, with all weights in memory and
+//! a tile at a time? 12 heads of 64, causal.
 
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
+use autograd::ops::attention::{attention, textbook};
 use autograd::{Mask, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tensor::Rng;
-use transformer::scaled_dot_product_attention;
+use tensor::{Float, Rng};
 
-fn attention(criterion: &mut Criterion) {
+type Attend = fn(&Var, &Var, &Var, Float, &Mask) -> Var;
+
+const FORMS: [(&str, Attend); 2] = [("textbook", textbook::attention), ("fast", attention)];
+
+fn by_length(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attention");
     group.sample_size(10);
-    for seq_len in [128, 256, 512] {
+    for seq_len in [128, 256, 512, 1024, 2048, 4096] {
         let mut rng = Rng::seeded(1);
-        let [q, k, v] = [(); 3].map(|()| Var::leaf(rng.normal(&[1, 12, seq_len, 64], 1.0)));
-        let attend = || scaled_dot_product_attention(&q, &k, &v, &Mask::causal(), 0.0);
+        // As one matrix gives them: [batch_size, seq_len, n_heads, d_k], seen by head.
+        let mut draw = || rng.normal(&[1, seq_len, 12, 64], 1.0).transpose(1, 2);
+        let [q, k, v] = [(); 3].map(|()| Var::leaf(draw()));
         group.throughput(Throughput::Elements(seq_len as u64));
-        group.bench_function(BenchmarkId::new("forward", seq_len), |bencher| {
-            bencher.iter(|| black_box(attend()));
-        });
-        group.bench_function(BenchmarkId::new("forward and backward", seq_len), |bencher| {
-            bencher.iter(|| black_box(attend().sum().backward()));
-        });
+        for (form, attend) in FORMS {
+            let attend = || attend(&q, &k, &v, 0.125, &Mask::causal());
+            group.bench_function(
+                BenchmarkId::new(format!("{form}, forward"), seq_len),
+                |bencher| {
+                    bencher.iter(|| black_box(attend()));
+                },
+            );
+            let name = BenchmarkId::new(format!("{form}, forward and backward"), seq_len);
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| black_box(attend().sum().backward()));
+            });
+        }
     }
 }
 
-criterion_group!(benches, attention);
+criterion_group!(benches, by_length);
 criterion_main!(benches);

@@ -63,6 +63,15 @@ pub fn for_rows_of_two(
         .for_each(|(piece, (a, b))| work(piece * rows, a, b));
 }
 
+/// Calls `work` for each of `pieces`, which threads take one at a time, so that pieces may be of
+/// unequal size.
+pub fn for_each<T: Send>(pieces: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    if pieces.len() == 1 {
+        return pieces.into_iter().for_each(work);
+    }
+    pieces.into_par_iter().with_max_len(1).for_each(work);
+}
+
 /// The sum of `term(i)` over `0..count`, added in a fixed order on any number of threads.
 pub fn ordered_sum(count: usize, term: impl Fn(usize) -> f64 + Sync + Send) -> f64 {
     let terms: Vec<f64> = (0..count).into_par_iter().map(term).collect();
@@ -96,6 +105,15 @@ mod tests {
             }
         });
         assert!(out.iter().enumerate().all(|(i, &x)| x == (i / width) as Float));
+    }
+
+    #[test]
+    fn each_piece_is_worked_on_once() {
+        for count in [0, 1, 50] {
+            let mut out = vec![0; count];
+            for_each(out.iter_mut().enumerate().collect(), |(i, x)| *x += i + 1);
+            assert!(out.iter().enumerate().all(|(i, &x)| x == i + 1));
+        }
     }
 
     #[test]

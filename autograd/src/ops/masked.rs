@@ -58,6 +58,25 @@ impl Mask {
         is_past && self.keys.as_ref().is_none_or(|keys| keys[batch * n_keys + k])
     }
 
+    /// How many keys, from the first on, query `q` may attend to where none is padding.
+    pub(crate) fn keys_seen(&self, q: usize, n_queries: usize, n_keys: usize) -> usize {
+        if self.causal { (q + 1 + n_keys).saturating_sub(n_queries).min(n_keys) } else { n_keys }
+    }
+
+    /// Whether each key of row `batch` is a real token, if some may be padding.
+    pub(crate) fn tokens(&self, batch: usize, n_keys: usize) -> Option<&[bool]> {
+        Some(&self.keys.as_ref()?[batch * n_keys..][..n_keys])
+    }
+
+    /// Panics if there is a padding mask that is not `[batch_size, n_keys]`.
+    #[track_caller]
+    pub(crate) fn check(&self, operation: &str, batch_size: usize, n_keys: usize) {
+        if self.keys.as_ref().is_some_and(|keys| keys.len() != batch_size * n_keys) {
+            let rule = "the padding mask is not [batch_size, n_keys] of these scores";
+            tensor::shape::wrong(operation, rule, &[&[batch_size, n_keys]], "");
+        }
+    }
+
     /// Writes `value` over the scores (of any number of heads) that the mask forbids.
     fn for_each_forbidden(&self, scores: &mut Tensor, value: Float) {
         let [batch_size, n_queries, n_keys] = self.sizes(scores);
@@ -65,8 +84,7 @@ impl Mask {
         par::for_rows(scores.data_mut(), n_keys, |first, rows| {
             for (row, scores) in rows.chunks_exact_mut(n_keys.max(1)).enumerate() {
                 let (batch, q) = ((first + row) / rows_of_batch, (first + row) % n_queries);
-                let end =
-                    if self.causal { (q + 1 + n_keys).saturating_sub(n_queries) } else { n_keys };
+                let end = self.keys_seen(q, n_queries, n_keys);
                 scores[end..].fill(value);
                 if let Some(keys) = &self.keys {
                     let keys = &keys[batch * n_keys..][..end];

@@ -7,6 +7,7 @@
 
 pub mod abs;
 pub mod add;
+pub mod attention;
 pub mod binary_cross_entropy;
 pub mod broadcast_to;
 pub mod clamp;
@@ -91,6 +92,7 @@ macro_rules! list {
 list! {
     abs
     add
+    attention
     binary_cross_entropy
     broadcast_to
     clamp

@@ -135,10 +135,11 @@ impl Product<'_> {
     /// # Safety
     /// A, B and C lie inside of their slices.
     unsafe fn dispatch(&self) {
-        // SAFETY: `instruction_set` found these features on this CPU; bounds as the caller says.
         #[cfg(target_arch = "x86_64")]
         match instruction_set() {
+            // SAFETY: `instruction_set` found these features on this CPU; bounds as the caller says.
             InstructionSet::Avx512 => return unsafe { self.avx512() },
+            // SAFETY: as above.
             InstructionSet::Avx2 => return unsafe { self.avx2() },
             InstructionSet::Portable => {}
         }
@@ -223,7 +224,10 @@ impl Product<'_> {
         let mut sums = [[0.0; COLUMNS]; ROWS];
         // SAFETY: rows i.. and columns j.. of the block, and all p < k, lie inside of the slices.
         unsafe {
-            let mut a = self.a.numbers.as_ptr().add(i * self.a.row_stride);
+            let a = self.a.numbers.as_ptr();
+            // A pointer a row, so that their addresses do not wait for each other.
+            let a: [_; ROWS] = std::array::from_fn(|row| a.add((i + row) * self.a.row_stride));
+            let mut p = 0;
             let mut b = self.b.add(j);
             let c = self.c.add(i * self.c_stride + j);
             if self.added {
@@ -234,12 +238,12 @@ impl Product<'_> {
             for _ in 0..self.k {
                 let b_row = *b.cast::<[Float; COLUMNS]>();
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = *a.add(row * self.a.row_stride);
+                    let x = *a[row].add(p);
                     for (sum, y) in sums.iter_mut().zip(b_row) {
                         *sum = if FUSED { x.mul_add(y, *sum) } else { x * y + *sum };
                     }
                 }
-                a = a.wrapping_add(self.a.column_stride);
+                p += self.a.column_stride;
                 b = b.wrapping_add(self.b_stride);
             }
             for (row, sums) in sums.iter().enumerate() {

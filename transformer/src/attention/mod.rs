@@ -17,6 +17,9 @@ use tensor::Float;
 /// `[.., n_queries, d_v]`. `dropout` is the probability that a weight is dropped in training.
 /// A query that may attend to nothing gets zeros.
 ///
+/// This is the equation as it stands. Models compute the same by
+/// [`autograd::ops::attention::attention`], which never holds all weights at once.
+///
 /// # Panics
 /// If the shapes do not fit.
 #[track_caller]
@@ -27,30 +30,11 @@ pub fn scaled_dot_product_attention(q: &Var, k: &Var, v: &Var, mask: &Mask, drop
     weights.matmul(v) // [.., n_queries, d_v]
 }
 
-/// The weights with which each query attends to the keys, a bias added to the scores.
-///
-/// ```math
-/// \mathrm{softmax}(s\, Q K^T + B + M)
-/// ```
-/// `q [.., n_queries, d_k]`, `k [.., n_keys, d_k]`, B broadcast to `[.., n_queries, n_keys]`, which is
-/// the result's shape. `scale` is s, 1 / √d_k in (A1), 1 in T5.
-///
-/// # Panics
-/// If the shapes do not fit.
-#[track_caller]
-pub fn attention_weights(q: &Var, k: &Var, scale: Float, bias: Option<&Var>, mask: &Mask) -> Var {
-    let scores = q.matmul(&k.transpose(-2, -1)) * scale; // [.., n_queries, n_keys]
-    let biased = match bias {
-        Some(bias) => scores + bias,
-        None => scores,
-    };
-    biased.masked(mask).softmax(-1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use autograd::gradcheck::gradcheck;
+    use autograd::ops::attention::{attention, textbook::attention_weights};
     use tensor::{Rng, Tensor};
 
     /// Equation (A1) in loops, one query at a time, straight from its definition.
@@ -84,6 +68,11 @@ mod tests {
             }
             let weights = attention_weights(&q, &k, 0.5, None, &mask);
             assert_eq!(weights.matmul(&v).value().to_vec(), y.value().to_vec());
+            let [q, k, v] = [&q, &k, &v].map(|x| x.reshape(&[1, 1, 5, 4]));
+            let fused = attention(&q, &k, &v, 0.5, &mask);
+            for (a, b) in fused.value().to_vec().iter().zip(&expected) {
+                assert!((a - b).abs() < 1e-5, "{a} {b}");
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! (A3) Multi-head attention, over one sequence or from one to another. Vaswani et al. 2017, section
 //! 3.2.2; fewer heads of keys and values than of queries: Ainslie et al. 2023.
 
-use super::attention_weights;
 use crate::init::Init;
 use crate::module::{Parts, PartsMut};
 use crate::{Linear, Memory, Module, Pass, RmsNorm, module, parameters_of};
-use autograd::{Mask, Var};
+use autograd::ops::attention::textbook::attention_weights;
+use autograd::ops::attention::{attention, self_attention};
+use autograd::{Mask, Var, scope};
 use tensor::{Float, Rng};
 
 /// Attention of several heads, each in its own subspace.
@@ -141,6 +142,15 @@ impl MultiHeadAttention {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
+        let fused = self.is_fused(pass);
+        if let (Projections::Joined { w_qkv }, true) = (&self.projections, fused)
+            && self.norm_q.is_none()
+            && pass.rotation.is_none()
+            && pass.cache.is_none()
+        {
+            let (qkv, heads) = (w_qkv.forward(x), [self.n_heads, self.n_kv_heads]);
+            return self.w_o.forward(&self_attention(&qkv, heads, self.scale, &pass.mask));
+        }
         let [q, k, v] = self.project(x); // [batch_size, heads, seq_len, d_k]
         let normalized = |norm: &Option<RmsNorm>, x: Var| match norm {
             Some(norm) => norm.forward(&x),
@@ -155,9 +165,12 @@ impl MultiHeadAttention {
             Some(cache) => cache.extend(&k, &v), // [batch_size, n_kv_heads, n_keys, d_k]
             None => (k, v),
         };
+        if fused {
+            return self.join(&attention(&q, &k, &v, self.scale, &pass.mask));
+        }
         let weights = self.weights(&q, &k, pass.bias.as_ref(), &pass.mask);
         pass.note(|trace| trace.attention_weights.push(weights.clone()));
-        self.weigh(&weights, &v)
+        self.join(&self.weigh(&weights, &v))
     }
 
     /// Cross-attention to the pass's memory: `[batch_size, seq_len, d_model]` → the same. With a
@@ -180,9 +193,18 @@ impl MultiHeadAttention {
             Some(cache) => cache.memory(keys_and_values),
             None => keys_and_values(),
         };
+        if self.is_fused(pass) {
+            return self.join(&attention(&q, &k, &v, self.scale, &memory.mask));
+        }
         let weights = self.weights(&q, &k, None, &memory.mask);
         pass.note(|trace| trace.cross_attention_weights.push(weights.clone()));
-        self.weigh(&weights, &v)
+        self.join(&self.weigh(&weights, &v))
+    }
+
+    /// Whether nobody asks for the weights themselves: to note them, to bias them, to drop some.
+    fn is_fused(&self, pass: &Pass<'_>) -> bool {
+        let drops = self.dropout > 0.0 && scope::is_dropping();
+        pass.trace.is_none() && pass.bias.is_none() && !drops
     }
 
     /// Queries, keys and values, `[batch_size, heads, seq_len, d_k]` each.
@@ -212,19 +234,23 @@ impl MultiHeadAttention {
         weights.reshape(&[*batch_size, self.n_heads, *n_queries, *n_keys])
     }
 
-    /// The heads' sums of values side by side, through W^O: `[batch_size, n_queries, d_model]`
+    /// Each head's sums of values: `[batch_size, n_heads, n_queries, d_k]`
     #[track_caller]
     fn weigh(&self, weights: &Var, v: &Var) -> Var {
         let weights = weights.dropout(self.dropout);
-        let heads = if self.n_kv_heads == self.n_heads {
-            weights.matmul(v) // [batch_size, n_heads, n_queries, d_k]
-        } else {
-            self.by_group(&weights).matmul(&self.by_group(v))
-        };
-        let (n_queries, d_k) = (weights.size(-2), v.size(-1));
-        let heads = heads.reshape(&[weights.size(0), self.n_heads, n_queries, d_k]);
-        let width = self.n_heads * d_k;
-        self.w_o.forward(&heads.transpose(1, 2).reshape(&[weights.size(0), n_queries, width]))
+        if self.n_kv_heads == self.n_heads {
+            return weights.matmul(v);
+        }
+        let heads = self.by_group(&weights).matmul(&self.by_group(v));
+        heads.reshape(&[weights.size(0), self.n_heads, weights.size(-2), v.size(-1)])
+    }
+
+    /// The heads side by side, through W^O: `[batch_size, n_queries, d_model]`
+    #[track_caller]
+    fn join(&self, heads: &Var) -> Var {
+        let [batch_size, n_queries, width] = [heads.size(0), heads.size(2), heads.size(3)];
+        let shape = [batch_size, n_queries, self.n_heads * width];
+        self.w_o.forward(&heads.transpose(1, 2).reshape(&shape))
     }
 
     /// `[.., heads, m, n]` → `[.., n_kv_heads, heads / n_kv_heads, m, n]`, so that a head of keys
@@ -250,7 +276,7 @@ fn split_heads(x: &Var, heads: usize) -> Var {
 mod tests {
     use super::*;
     use crate::positions::Rotary;
-    use crate::scaled_dot_product_attention;
+    use crate::{Trace, scaled_dot_product_attention};
     use autograd::Parameter;
     use tensor::{Tensor, Tokens};
 
@@ -317,6 +343,29 @@ mod tests {
             layer.forward_to_memory(&x, &mut Pass { memory: Some(memory), ..Pass::default() })
         };
         assert!(close(&forward(&memory), &forward(&padded)));
+    }
+
+    #[test]
+    fn the_fused_form_equals_the_textbook_that_a_trace_is_taken_of() {
+        let mut rng = Rng::seeded(6);
+        let joined = MultiHeadAttention::joined(&mut rng, (8, 4), INIT, INIT);
+        let apart = MultiHeadAttention::apart(&mut rng, (8, 4), INIT, INIT);
+        let apart = apart.with_kv_heads(&mut rng, 2, INIT);
+        let x = Var::constant(rng.normal(&[2, 5, 8], 1.0));
+        let memory =
+            Memory { states: Var::constant(rng.normal(&[2, 3, 8], 1.0)), mask: Mask::none() };
+        for layer in [&joined, &apart] {
+            let mut trace = Trace::default();
+            let mut seen = Pass { trace: Some(&mut trace), ..Pass::causal() };
+            let textbook = layer.forward(&x, &mut seen);
+            assert_eq!(trace.attention_weights[0].shape(), [2, 4, 5, 5]);
+            assert!(close(&layer.forward(&x, &mut Pass::causal()), &textbook));
+        }
+        let mut trace = Trace::default();
+        let mut pass = Pass { memory: Some(&memory), ..Pass::default() };
+        let fused = apart.forward_to_memory(&x, &mut pass);
+        pass.trace = Some(&mut trace);
+        assert!(close(&fused, &apart.forward_to_memory(&x, &mut pass)));
     }
 
     #[test]

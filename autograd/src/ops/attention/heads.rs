@@ -1,0 +1,130 @@
+//! Queries, keys and values as tiles see them, and outputs as threads share them.
+
+use super::super::masked::Mask;
+use std::ops::Range;
+use tensor::{Float, Tensor};
+
+/// Queries of a tile. Scores are computed as `[keys, queries]`, so that what is kept for each query
+/// (its maximum, its sum) lies in one register beside its neighbours'.
+pub(super) const QUERIES: usize = 64;
+/// How far the rows of a tile's scores are from each other: not a power of two, so that a column lies
+/// in many sets of the cache.
+pub(super) const STRIDE: usize = QUERIES + 16;
+/// Keys of a tile.
+pub(super) const KEYS: usize = 128;
+
+/// `q [batch_size, n_heads, n_queries, d_k]`, `k` and `v [batch_size, n_kv_heads, n_keys, ..]`, with
+/// rows that are contiguous.
+pub(super) struct Heads {
+    pub q: Tensor,
+    pub k: Tensor,
+    pub v: Tensor,
+    pub scale: Float,
+    pub mask: Mask,
+}
+
+impl Heads {
+    #[track_caller]
+    pub fn new([q, k, v]: [&Tensor; 3], scale: Float, mask: &Mask) -> Heads {
+        let shapes = [q.shape(), k.shape(), v.shape()];
+        let fit = match shapes {
+            [[b, h, _, d], [b_k, h_k, n, d_k], [b_v, h_v, n_v, _]] => {
+                let groups = h.checked_rem(*h_k) == Some(0) || h == h_k;
+                (b == b_k && b == b_v) && (h_k == h_v && groups) && (d == d_k && n == n_v)
+            }
+            _ => false,
+        };
+        if !fit {
+            let rule = "q [batch, heads, n_queries, d_k], k and v [batch, kv heads, n_keys, ..] do not fit";
+            tensor::shape::wrong("attention", rule, &shapes, "kv heads divide heads");
+        }
+        mask.check("attention", k.size(0), k.size(2));
+        let [q, k, v] = [q, k, v].map(rows_contiguous);
+        Heads { q, k, v, scale, mask: mask.clone() }
+    }
+
+    /// Of `n_queries` from `first` on in row `batch`: the keys that one of them may attend to lie
+    /// in this range.
+    pub fn keys_of(&self, batch: usize, first: usize, n_queries: usize) -> Range<usize> {
+        let [all_queries, n_keys] = [self.q.size(2), self.k.size(2)];
+        let end = self.mask.keys_seen(first + n_queries - 1, all_queries, n_keys);
+        let Some(tokens) = self.mask.tokens(batch, n_keys) else { return 0..end };
+        let is_token = |&is_token: &bool| is_token;
+        match tokens[..end].iter().rposition(is_token) {
+            Some(last) => tokens.iter().position(is_token).unwrap_or(last)..last + 1,
+            None => 0..0,
+        }
+    }
+
+    /// Writes −∞ over the scores `[keys, STRIDE]` of a tile that the mask forbids.
+    pub fn hide(&self, batch: usize, first: usize, keys: Range<usize>, scores: &mut [Float]) {
+        let [n_queries, n_keys] = [self.q.size(2), self.k.size(2)];
+        let tokens = self.mask.tokens(batch, n_keys);
+        let sees_all = self.mask.keys_seen(first, n_queries, n_keys) >= keys.end;
+        if sees_all && tokens.is_none() {
+            return;
+        }
+        for (k, scores) in keys.zip(scores.chunks_exact_mut(STRIDE)) {
+            let is_token = tokens.is_none_or(|tokens| tokens[k]);
+            // Query q sees key k from q = k + n_queries - n_keys on.
+            let before = (k + n_queries).saturating_sub(n_keys + first).min(QUERIES);
+            let hidden = match (is_token, sees_all) {
+                (false, _) => QUERIES,
+                (true, true) => 0,
+                (true, false) => before,
+            };
+            scores[..hidden].fill(Float::NEG_INFINITY);
+        }
+    }
+}
+
+/// The same numbers, each row of the last axis contiguous.
+pub(super) fn rows_contiguous(x: &Tensor) -> Tensor {
+    let tile = x.size(0) * x.size(1) > 0 && x.size(-1) > 1;
+    if tile && x.tile(&[0, 0]).column_stride() != 1 { x.contiguous() } else { x.clone() }
+}
+
+/// The first rows of a matrix side by side: as heads lie, a power of two may be between them, and rows
+/// that are read again would drive each other out of the cache.
+pub(super) fn gather((x, stride): (&[Float], usize), width: usize, out: &mut [Float]) {
+    for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
+        out.copy_from_slice(&x[row * stride..][..width]);
+    }
+}
+
+/// `[QUERIES, width]` → `[width, QUERIES]`, each number times `scale`; what is beyond `rows` is zero.
+pub(super) fn transpose(
+    (x, stride): (&[Float], usize),
+    rows: usize,
+    scale: Float,
+    out: &mut [Float],
+) {
+    out.fill(0.0);
+    let width = out.len() / QUERIES;
+    for row in 0..rows {
+        for (column, &x) in x[row * stride..][..width].iter().enumerate() {
+            out[column * QUERIES + row] = scale * x;
+        }
+    }
+}
+
+/// Columns that products of a tile with `queries` queries compute: whole registers.
+pub(super) fn padded(queries: usize) -> usize {
+    queries.next_multiple_of(16).min(QUERIES)
+}
+
+/// The rows of one head, which lie among those of others.
+pub(super) type Rows<'a> = Vec<&'a mut [Float]>;
+
+/// The rows of `out [batch_size, len, n_heads, width]` for each row of the batch and head.
+pub(super) fn by_head(
+    out: &mut [Float],
+    [batch_size, len, n_heads]: [usize; 3],
+    width: usize,
+) -> Vec<Rows<'_>> {
+    let mut heads: Vec<Rows> = (0..batch_size * n_heads).map(|_| Vec::with_capacity(len)).collect();
+    for (index, row) in out.chunks_exact_mut(width.max(1)).enumerate() {
+        heads[index / (len * n_heads) * n_heads + index % n_heads].push(row);
+    }
+    heads
+}
