@@ -67,7 +67,7 @@ simd! {
 
 #[inline(always)]
 #[allow(clippy::unnecessary_cast)] // It is one in the f32 build only.
-fn round(x: Float) -> Float {
+pub(crate) fn round(x: Float) -> Float {
     let bits = (x as f32).to_bits();
     // Half of the last bit that stays, less one where that bit is 0: ties go to the even number.
     let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;

@@ -2,15 +2,35 @@
 //!
 //! Each product is cut into pieces of its output that threads work on; every number of the output
 //! is summed in one order, whatever the cut, so that the result does not depend on the number of
-//! threads. A piece is handed to the `matrixmultiply` crate (packing and register tiles after
-//! Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008), which picks
-//! its kernel at run time; a single row, where packing would cost more than the product, is
-//! computed here. Matrices that lie packed are unpacked a panel at a time.
+//! threads.
+//!
+//! | file | what it computes |
+//! |---|---|
+//! | `blocked` | large products on AVX2 and AVX-512: blocks that fit in the caches, and their threads |
+//! | `factor`, `panels` | how a factor that lies anyhow becomes what the kernel reads |
+//! | `kernel` | tiles of the output in registers |
+//! | [`tile`] | products that lie in a cache as they are, on the calling thread |
+//! | `packed` | products with a matrix in fewer bits |
+//! | here | a single row, where packing would cost more than the product |
+//!
+//! Without AVX2 the `matrixmultiply` crate computes a piece.
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // There are no kernels.
+mod blocked;
+mod factor;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // As above.
+mod kernel;
 mod packed;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // As above.
+mod panels;
 pub mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::{Float, Precision, Tensor, precision, shape, simd, vmath};
+use blocked::Blocked;
+use factor::Factor;
+use kernel::{Kernel, kernel};
 use rayon::prelude::*;
 
 /// One matrix of a batch, or a part of one: rows, columns and their strides.
@@ -38,6 +58,8 @@ struct Product {
 
 /// Products below this many multiplications are not worth a second thread.
 const SMALL: usize = 64 * 1024;
+/// As many products are shared out whole.
+const MANY: usize = 16;
 /// Pieces are cut at multiples of this many rows or columns, so that register tiles stay whole.
 const TILE: usize = 48;
 
@@ -67,11 +89,7 @@ impl Tensor {
             return product.reshape(&shape);
         }
         self.check_inner_sizes(other);
-        match precision() {
-            Precision::F32 => self.product(other),
-            Precision::Bf16 => packed::unless_packed(self, Tensor::rounded_to_bf16)
-                .product(&packed::unless_packed(other, Tensor::rounded_to_bf16)),
-        }
+        self.product(other)
     }
 
     #[track_caller]
@@ -103,10 +121,8 @@ impl Tensor {
             shape::wrong("add_product", "not three matrices that fit", &shapes, "");
         }
         a.check_inner_sizes(b);
-        let (a, b) = match precision() {
-            Precision::F32 => (a.clone(), b.clone()),
-            Precision::Bf16 => (a.rounded_to_bf16(), b.rounded_to_bf16()),
-        };
+        let kernel = kernel(precision());
+        let (a, b) = rounded(a, b, kernel.is_some());
         let (m, k, n) = (a.size(0), a.size(1), b.size(1));
         let product = Product {
             m,
@@ -120,7 +136,7 @@ impl Tensor {
         };
         if m * k * n > 0 {
             let [a, b] = [&a, &b].map(|x| &x.storage.as_slice()[x.offset..]);
-            multiply_all(&[product], a, b, self.data_mut());
+            multiply_all(kernel, &[product], a, b, self.data_mut());
         }
     }
 
@@ -157,12 +173,38 @@ impl Tensor {
     #[track_caller]
     fn batched_product(&self, other: &Tensor) -> Tensor {
         let (m, k, n) = (self.size(-2), self.size(-1), other.size(-1));
+        if n == 1 && m > 1 && other.strides[other.rank() - 2] == 1 {
+            // A column is computed as the row that it is in memory.
+            let row = other.transpose(-2, -1).batched_product(&self.transpose(-2, -1));
+            return row.reshape(&[&row.shape()[..row.rank() - 2], &[m, 1]].concat());
+        }
+        let single_row = m == 1 && self.strides[self.rank() - 1] == 1;
+        let kernel = kernel(precision());
+        let (a, b) = rounded(self, other, kernel.is_some() && !single_row);
+        let (batch, products) = a.products(&b, single_row);
+        let shape = [&batch[..], &[m, n]].concat();
+        if k == 0 {
+            return Tensor::zeros(&shape);
+        }
+        let [a, b] = [&a, &b].map(|x| {
+            let numbers = x.storage.as_slice();
+            &numbers[x.offset.min(numbers.len())..]
+        });
+        Tensor::build(&shape, |c| {
+            if !c.is_empty() {
+                multiply_all(kernel, &products, a, b, c);
+            }
+        })
+    }
+
+    /// The broadcast leading axes, and the product for each of their indices.
+    #[track_caller]
+    fn products(&self, other: &Tensor, single_row: bool) -> (Vec<usize>, Vec<Product>) {
+        let (m, k, n) = (self.size(-2), self.size(-1), other.size(-1));
         let (a_batch, b_batch) = (&self.shape[..self.rank() - 2], &other.shape[..other.rank() - 2]);
         let batch = shape::broadcast("matmul", a_batch, b_batch);
         let a_strides = shape::broadcast_strides(a_batch, &self.strides[..a_batch.len()], &batch);
         let b_strides = shape::broadcast_strides(b_batch, &other.strides[..b_batch.len()], &batch);
-        let out_shape = [&batch[..], &[m, n]].concat();
-
         let mut products = Vec::with_capacity(batch.iter().product());
         shape::for_each_offset(&batch, [&a_strides, &b_strides], |[a, b]| {
             let c = products.len() * m * n;
@@ -173,18 +215,11 @@ impl Tensor {
                 a: self.matrix(a),
                 b: other.matrix(b),
                 c: Matrix { offset: c, row_stride: n, column_stride: 1 },
-                single_row: m == 1 && k > 0 && self.strides[self.rank() - 1] == 1,
+                single_row,
                 added: false,
             });
         });
-        let a = &self.storage.as_slice()[self.offset.min(self.storage.as_slice().len())..];
-        let b = &other.storage.as_slice()[other.offset.min(other.storage.as_slice().len())..];
-        Tensor::build(&out_shape, |c| {
-            if c.is_empty() {
-                return;
-            }
-            multiply_all(&products, a, b, c);
-        })
+        (batch, products)
     }
 
     fn matrix(&self, offset: usize) -> Matrix {
@@ -193,19 +228,51 @@ impl Tensor {
     }
 }
 
-fn multiply_all(products: &[Product], a: &[Float], b: &[Float], c: &mut [Float]) {
+/// Both factors rounded as the precision of this scope says, unless what multiplies them does so.
+fn rounded(a: &Tensor, b: &Tensor, rounds_itself: bool) -> (Tensor, Tensor) {
+    if rounds_itself || precision() == Precision::F32 {
+        (a.clone(), b.clone())
+    } else {
+        (a.rounded_to_bf16(), b.rounded_to_bf16())
+    }
+}
+
+/// Computes products of one batch, which are all of one size.
+fn multiply_all(
+    kernel: Option<&'static Kernel>,
+    products: &[Product],
+    a: &[Float],
+    b: &[Float],
+    c: &mut [Float],
+) {
     let c = Output(c.as_mut_ptr());
     let work = products.iter().map(|p| p.m * p.k * p.n).sum::<usize>();
     let threads = rayon::current_num_threads();
-    if work < SMALL || threads == 1 {
-        // SAFETY: the products write disjoint parts of `c`, one after the other.
-        return products.iter().for_each(|product| unsafe { product.compute(a, b, c) });
+    let shared = work >= SMALL && threads > 1;
+    let blocked = kernel.filter(|_| !products[0].single_row);
+    // SAFETY: the products write disjoint parts of `c`, and so do their pieces.
+    unsafe {
+        match blocked {
+            Some(kernel) => {
+                let many = products.len() >= MANY || work / products.len() < SMALL;
+                let compute = |product: &Product| {
+                    product.blocked(kernel, a, b, c, shared && !many).run();
+                };
+                if shared && many {
+                    products.par_iter().for_each(compute);
+                } else {
+                    products.iter().for_each(compute);
+                }
+            }
+            None if !shared => products.iter().for_each(|product| product.compute(a, b, c)),
+            None => {
+                let pieces_each = threads.div_ceil(products.len());
+                let pieces: Vec<Product> =
+                    products.iter().flat_map(|product| product.cut(pieces_each)).collect();
+                pieces.par_iter().for_each(|piece| piece.compute(a, b, c));
+            }
+        }
     }
-    let pieces_each = threads.div_ceil(products.len());
-    let pieces: Vec<Product> =
-        products.iter().flat_map(|product| product.cut(pieces_each)).collect();
-    // SAFETY: the pieces write disjoint parts of `c`.
-    pieces.par_iter().for_each(|piece| unsafe { piece.compute(a, b, c) });
 }
 
 /// The start of the output buffer, which threads write at disjoint places.
@@ -217,7 +284,41 @@ unsafe impl Send for Output {}
 // SAFETY: as above.
 unsafe impl Sync for Output {}
 
+impl Output {
+    /// Where the number `offset` further is.
+    fn at(self, offset: usize) -> *mut Float {
+        self.0.wrapping_add(offset)
+    }
+}
+
 impl Product {
+    /// The product as the blocked one of a kernel.
+    fn blocked<'a>(
+        &self,
+        kernel: &'a Kernel,
+        a: &'a [Float],
+        b: &'a [Float],
+        c: Output,
+        shared: bool,
+    ) -> Blocked<'a> {
+        let factor = |numbers: &'a [Float], matrix: &Matrix, strides| Factor::Plain {
+            numbers: &numbers[matrix.offset.min(numbers.len())..],
+            strides,
+        };
+        Blocked {
+            kernel,
+            m: self.m,
+            k: self.k,
+            n: self.n,
+            a: factor(a, &self.a, [self.a.row_stride, self.a.column_stride]),
+            b: factor(b, &self.b, [self.b.column_stride, self.b.row_stride]),
+            c: Output(c.at(self.c.offset)),
+            c_stride: self.c.row_stride,
+            added: self.added,
+            shared,
+        }
+    }
+
     /// Up to `count` pieces along the longer side of the output.
     fn cut(&self, count: usize) -> Vec<Product> {
         let longer = self.m.max(self.n);

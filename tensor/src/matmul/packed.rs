@@ -2,11 +2,15 @@
 //!
 //! A weight of a file is `[d_out, d_in]`, and a model multiplies by its transposed view: the
 //! columns of the product's right side lie packed. For one row on the left (a decoding step) each
-//! output is a dot product read straight from the packed bytes. Otherwise a panel of rows after the
-//! other is unpacked and multiplied, and nothing but the panel is ever held in plain numbers.
-//! Backward, the rows of the right side lie packed, and the panels' products are added in order.
+//! output is a dot product read straight from the packed bytes. Otherwise blocks are unpacked on the
+//! way into the panels of the blocked product, and nothing but the panels is ever held in plain
+//! numbers. Without a kernel of our own a block of rows after the other is unpacked and multiplied;
+//! backward, where the rows of the right side lie packed, the blocks' products are added in order.
 
-use super::{Matrix, Product, TILE, multiply_all};
+use super::blocked::Blocked;
+use super::factor::Factor;
+use super::kernel::kernel;
+use super::{Matrix, Output, Product, SMALL, TILE, multiply_all};
 use crate::packed::Rows;
 use crate::precision::round_to_bf16;
 use crate::storage::Buffer;
@@ -14,11 +18,6 @@ use crate::{Float, Precision, Tensor, precision};
 
 /// A panel holds about this many numbers: few enough to stay in a cache, enough for the threads.
 const PANEL: usize = 1 << 20;
-
-/// `x` if it lies packed, for its numbers are looked at panel by panel; else `change` of it.
-pub(super) fn unless_packed(x: &Tensor, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
-    if x.packed().is_some() { x.clone() } else { change(x) }
-}
 
 /// `x · w` where one of them lies packed; `None` where none does, or not by whole rows.
 pub(super) fn product(x: &Tensor, w: &Tensor) -> Option<Tensor> {
@@ -44,6 +43,9 @@ fn by_columns(x: &Tensor, columns: &Rows) -> Tensor {
             return columns.dots(x, y);
         }
         let (k, n) = (columns.width, columns.count);
+        if blocked([m, k, n], x, Factor::Lanes(columns), y) {
+            return;
+        }
         for_panels(columns, |first, count, panel| {
             let product = Product {
                 m,
@@ -55,7 +57,7 @@ fn by_columns(x: &Tensor, columns: &Rows) -> Tensor {
                 single_row: false,
                 added: false,
             };
-            multiply_all(&[product], x, panel, y);
+            multiply_all(None, &[product], x, panel, y);
         });
     })
 }
@@ -64,6 +66,9 @@ fn by_columns(x: &Tensor, columns: &Rows) -> Tensor {
 fn by_rows(x: &Tensor, rows: &Rows) -> Tensor {
     multiplied(x, rows.count, rows.width, |x, m, y| {
         let (k, n) = (rows.count, rows.width);
+        if blocked([m, k, n], x, Factor::Steps(rows), y) {
+            return;
+        }
         for_panels(rows, |first, count, panel| {
             let product = Product {
                 m,
@@ -75,9 +80,29 @@ fn by_rows(x: &Tensor, rows: &Rows) -> Tensor {
                 single_row: m == 1,
                 added: first > 0,
             };
-            multiply_all(&[product], x, panel, y);
+            multiply_all(None, &[product], x, panel, y);
         });
     })
+}
+
+/// `x [m, k] · B [k, n]` by a kernel of our own, if there is one.
+fn blocked([m, k, n]: [usize; 3], x: &[Float], b: Factor<'_>, y: &mut [Float]) -> bool {
+    let Some(kernel) = kernel(precision()) else { return false };
+    let product = Blocked {
+        kernel,
+        m,
+        k,
+        n,
+        a: Factor::Plain { numbers: x, strides: [k, 1] },
+        b,
+        c: Output(y.as_mut_ptr()),
+        c_stride: n,
+        added: false,
+        shared: m * k * n >= SMALL && rayon::current_num_threads() > 1,
+    };
+    // SAFETY: `y` is borrowed by us alone.
+    unsafe { product.run() };
+    true
 }
 
 /// The result `[.., n]` of `work(x, m, y)` with `x [m, k]` and `y [m, n]`.
@@ -89,8 +114,14 @@ fn multiplied(
 ) -> Tensor {
     let mut shape = x.shape.clone();
     *shape.last_mut().expect("a matrix") = n;
+    let own_kernel = kernel(precision()).is_some();
     let x = x.contiguous();
     let m = x.len() / k;
+    let x = if precision() == Precision::Bf16 && (m == 1 || !own_kernel) {
+        x.rounded_to_bf16()
+    } else {
+        x
+    };
     Tensor::build(&shape, |y| {
         if m > 0 {
             work(x.data(), m, y);

@@ -55,6 +55,13 @@ impl<'a> Rows<'a> {
         self.format.unpack(self.bytes(row), out);
     }
 
+    /// Unpacks numbers of one row, from the block that begins with number `first` on.
+    pub fn unpack_part(&self, row: usize, first: usize, out: &mut [Float]) {
+        let bytes_of = |numbers| numbers / self.format.block_len() * self.format.block_bytes();
+        let bytes = &self.bytes(row)[bytes_of(first)..][..bytes_of(out.len())];
+        self.format.unpack(bytes, out);
+    }
+
     /// Unpacks as many rows from `first` as `out` has room for.
     pub fn unpack(&self, first: usize, out: &mut [Float]) {
         par::for_rows(out, self.width, |start, out| {

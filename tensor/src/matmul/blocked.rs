@@ -1,0 +1,286 @@
+//! The blocked product, after Goto & van de Geijn, "Anatomy of High-Performance Matrix
+//! Multiplication", 2008, with tiles of C that threads take one after the other:
+//!
+//! 1. k is cut into ranges, and A and B into blocks whose panels fit in the last cache. All threads
+//!    pack, once for each block ([`panels`](super::panels)).
+//! 2. C is cut into tiles. A thread takes one and goes along k in steps of [`K_BLOCK`] words: as much
+//!    of a panel of B stays in the first cache, of A's panels and C's tile in the second.
+//! 3. The [`kernel`](super::kernel) multiplies a panel of A by one of B in registers.
+//!
+//! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
+//! thread packs for itself, a step of k before it multiplies it, in the second cache.
+//!
+//! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
+//! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
+
+use super::Output;
+use super::factor::Factor;
+use super::kernel::Kernel;
+use crate::Float;
+use crate::storage::Buffer;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Words along k that a register sums up before C is looked at.
+const K_BLOCK: usize = 256;
+/// Words along k that panels hold.
+const K_MOST: usize = 8 * K_BLOCK;
+/// Words in all panels of a block of A or of B.
+const PANELS: usize = 1 << 21;
+/// Rows and columns of a tile of C, at most.
+const TILE: [usize; 2] = [96, 256];
+/// As many tiles are worth having: threads that end at different times wait for each other.
+const TILES: usize = 24;
+/// Lanes and steps along k that a thread packs at a time.
+const PACKED: [usize; 2] = [96, 256];
+
+/// C = A · B, or C += A · B where it is `added`.
+pub(super) struct Blocked<'a> {
+    pub kernel: &'a Kernel,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    /// Its lanes are the rows of A.
+    pub a: Factor<'a>,
+    /// Its lanes are the columns of B.
+    pub b: Factor<'a>,
+    pub c: Output,
+    pub c_stride: usize,
+    pub added: bool,
+    /// Whether threads share the work.
+    pub shared: bool,
+}
+
+/// Panels of a range of lanes.
+struct Panels {
+    buffer: Buffer,
+    /// Words from one to the next.
+    stride: usize,
+    lanes: Range<usize>,
+}
+
+/// One of the two factors, and how the kernel wants it.
+#[derive(Clone, Copy)]
+enum Side {
+    A,
+    B,
+}
+
+/// A tile of C, and the range of k that is added to it.
+struct Tile {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    k: Range<usize>,
+}
+
+impl Blocked<'_> {
+    /// Computes C.
+    ///
+    /// # Safety
+    /// No other thread may read or write C.
+    pub unsafe fn run(&self) {
+        let depth = self.kernel.depth;
+        let tile = self.tile_sizes();
+        for k in ranges(0..self.k, K_MOST * depth, 1) {
+            let most = PANELS / k.len().div_ceil(depth);
+            let mut a = None;
+            for columns in ranges(0..self.n, most.max(tile[1]), self.kernel.columns) {
+                let b = (self.m > tile[0]).then(|| self.pack(Side::B, &columns, &k));
+                for rows in ranges(0..self.m, most.max(tile[0]), self.kernel.rows) {
+                    if self.n > tile[1] && a.as_ref().is_none_or(|a: &Panels| a.lanes != rows) {
+                        a = Some(self.pack(Side::A, &rows, &k));
+                    }
+                    let tiles = self.tiles(tile, &rows, &columns, &k);
+                    // SAFETY: tiles are disjoint, and C is ours.
+                    let compute = |tile: &Tile| unsafe { self.tile(tile, a.as_ref(), b.as_ref()) };
+                    if self.shared {
+                        tiles.par_iter().with_max_len(1).for_each(compute);
+                    } else {
+                        tiles.iter().for_each(compute);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows and columns of a tile: less than at most where there would be too few of them.
+    fn tile_sizes(&self) -> [usize; 2] {
+        let [mut rows, mut columns] = TILE;
+        if self.shared {
+            while self.m.div_ceil(rows) * self.n.div_ceil(columns) < TILES {
+                if columns > 4 * self.kernel.columns {
+                    columns /= 2;
+                } else if rows > 2 * self.kernel.rows {
+                    rows /= 2;
+                } else {
+                    break;
+                }
+            }
+        }
+        [rows, columns]
+    }
+
+    fn tiles(
+        &self,
+        [most_rows, most_columns]: [usize; 2],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+        k: &Range<usize>,
+    ) -> Vec<Tile> {
+        let rows = ranges(rows.clone(), most_rows, self.kernel.rows);
+        let columns = ranges(columns.clone(), most_columns, self.kernel.columns);
+        let tile = |rows: &Range<usize>, columns: &Range<usize>| Tile {
+            rows: rows.clone(),
+            columns: columns.clone(),
+            k: k.clone(),
+        };
+        columns
+            .iter()
+            .flat_map(|columns| rows.iter().map(move |rows| tile(rows, columns)))
+            .collect()
+    }
+
+    fn side(&self, side: Side) -> (&Factor<'_>, super::panels::Pack, usize) {
+        match side {
+            Side::A => (&self.a, self.kernel.pack_a, self.kernel.rows),
+            Side::B => (&self.b, self.kernel.pack_b, self.kernel.columns),
+        }
+    }
+
+    /// The panels of some lanes and all of a range of k.
+    fn pack(&self, side: Side, lanes: &Range<usize>, k: &Range<usize>) -> Panels {
+        let (factor, pack, width) = self.side(side);
+        let depth = self.kernel.depth;
+        let stride = k.len().div_ceil(depth) * width;
+        let mut buffer = Buffer::stale(lanes.len().div_ceil(width) * stride);
+        let out = Output(buffer.as_mut_slice().as_mut_ptr());
+        let parts: Vec<_> = ranges(lanes.clone(), PACKED[0], width)
+            .into_iter()
+            .flat_map(|lanes| {
+                let steps = ranges(k.clone(), PACKED[1], depth);
+                steps.into_iter().map(move |k| (lanes.clone(), k))
+            })
+            .collect();
+        let part = |(part_lanes, part_k): &(Range<usize>, Range<usize>)| {
+            let start = (part_lanes.start - lanes.start) / width * stride
+                + (part_k.start - k.start) / depth * width;
+            // SAFETY: the buffer has room for all lanes and steps, and each part has its own words.
+            unsafe { factor.pack(pack, part_lanes, part_k, out.at(start), stride) };
+        };
+        if self.shared {
+            parts.par_iter().for_each(part)
+        } else {
+            parts.iter().for_each(part)
+        }
+        Panels { buffer, stride, lanes: lanes.clone() }
+    }
+
+    /// Adds a range of k to a tile of C.
+    ///
+    /// # Safety
+    /// No other thread may read or write the tile.
+    unsafe fn tile(&self, tile: &Tile, a: Option<&Panels>, b: Option<&Panels>) {
+        let Kernel { rows, columns, depth, .. } = *self.kernel;
+        let own = |needed: bool, lanes: &Range<usize>, width: usize| {
+            needed.then(|| Buffer::stale(lanes.len().div_ceil(width) * width * K_BLOCK))
+        };
+        let mut own_a = own(a.is_none(), &tile.rows, rows);
+        let mut own_b = own(b.is_none(), &tile.columns, columns);
+        for k in (tile.k.clone()).step_by(K_BLOCK * depth) {
+            let k = k..(k + K_BLOCK * depth).min(tile.k.end);
+            let word = (k.start - tile.k.start) / depth;
+            let a = self.panels(Side::A, a, own_a.as_mut(), &tile.rows, &k, word);
+            let b = self.panels(Side::B, b, own_b.as_mut(), &tile.columns, &k, word);
+            // SAFETY: the panels hold these lanes and steps; the tile is ours.
+            unsafe { self.step(tile, k.len().div_ceil(depth), a, b, self.added || k.start > 0) };
+        }
+    }
+
+    /// Where the panels of a tile's lanes are for a step of k, and words from one to the next:
+    /// among the shared ones, or in the tile's own buffer, packed just now.
+    fn panels(
+        &self,
+        side: Side,
+        shared: Option<&Panels>,
+        own: Option<&mut Buffer>,
+        lanes: &Range<usize>,
+        k: &Range<usize>,
+        word: usize,
+    ) -> (*const Float, usize) {
+        let (factor, pack, width) = self.side(side);
+        if let Some(panels) = shared {
+            let start = (lanes.start - panels.lanes.start) / width * panels.stride + word * width;
+            return (panels.buffer.as_slice()[start..].as_ptr(), panels.stride);
+        }
+        let out = own.expect("a buffer where nothing is shared").as_mut_slice().as_mut_ptr();
+        // SAFETY: the buffer has room for the tile's lanes and K_BLOCK words of each.
+        unsafe { factor.pack(pack, lanes, k, out, K_BLOCK * width) };
+        (out, K_BLOCK * width)
+    }
+
+    /// Adds a step of k to a tile of C, or puts it there.
+    ///
+    /// # Safety
+    /// The panels hold the tile's lanes, and no other thread reads or writes the tile.
+    unsafe fn step(
+        &self,
+        tile: &Tile,
+        words: usize,
+        (a, a_stride): (*const Float, usize),
+        (b, b_stride): (*const Float, usize),
+        added: bool,
+    ) {
+        let Kernel { rows, columns, .. } = *self.kernel;
+        for (panel, column) in tile.columns.clone().step_by(columns).enumerate() {
+            let width = columns.min(tile.columns.end - column);
+            for (a_panel, row) in tile.rows.clone().step_by(rows).enumerate() {
+                let height = rows.min(tile.rows.end - row);
+                let multiply = self.kernel.multiply[height - 1];
+                // SAFETY: as the caller says.
+                unsafe {
+                    let (a, b) = (a.add(a_panel * a_stride), b.add(panel * b_stride));
+                    let c = self.c.at(row * self.c_stride + column);
+                    if width == columns {
+                        multiply(words, a, b, c, self.c_stride, added);
+                    } else {
+                        let mut whole = [0.0; MOST];
+                        multiply(words, a, b, whole.as_mut_ptr(), columns, false);
+                        put(&whole, columns, [height, width], c, self.c_stride, added);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Numbers in the largest tile of a kernel.
+const MOST: usize = 12 * 32;
+
+/// Puts the first columns of a kernel's tile into C, which ends before the tile does.
+unsafe fn put(
+    tile: &[Float],
+    tile_stride: usize,
+    [height, width]: [usize; 2],
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+) {
+    for (row, tile) in tile.chunks_exact(tile_stride).take(height).enumerate() {
+        // SAFETY: the caller's C has these rows and columns.
+        let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride), width) };
+        for (c, sum) in c.iter_mut().zip(tile) {
+            *c = if added { *c + sum } else { *sum };
+        }
+    }
+}
+
+/// Ranges of about the same length, at most `most` (but at least `multiple`), that begin at
+/// multiples of `multiple`.
+fn ranges(whole: Range<usize>, most: usize, multiple: usize) -> Vec<Range<usize>> {
+    let count = whole.len().div_ceil(most.max(1));
+    let len = whole.len().div_ceil(count.max(1)).next_multiple_of(multiple);
+    whole.clone().step_by(len.max(1)).map(|start| start..(start + len).min(whole.end)).collect()
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;

@@ -1,0 +1,171 @@
+use super::*;
+use crate::matmul::x86;
+use crate::simd::{InstructionSet, instruction_set};
+use crate::{Precision, Rng, Tensor};
+use proptest::prelude::*;
+
+fn on_threads<T: Send>(threads: usize, compute: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(compute)
+}
+
+/// All kernels that this CPU can run, and the precision of each.
+fn kernels() -> Vec<(&'static Kernel, Precision)> {
+    let mut kernels = Vec::new();
+    for set in [InstructionSet::Avx2, InstructionSet::Avx512] {
+        for has_bf16 in [false, true] {
+            for precision in [Precision::F32, Precision::Bf16] {
+                if set <= instruction_set() && (!has_bf16 || x86::has_bf16()) {
+                    kernels.extend(x86::kernel(set, has_bf16, precision).zip(Some(precision)));
+                }
+            }
+        }
+    }
+    kernels
+}
+
+/// A matrix of normal numbers, its rows or its columns contiguous.
+fn matrix(rng: &mut Rng, rows: usize, columns: usize, transposed: bool) -> Tensor {
+    if transposed {
+        rng.normal(&[columns, rows], 1.0).transpose(0, 1)
+    } else {
+        rng.normal(&[rows, columns], 1.0)
+    }
+}
+
+/// C += A · B, or C = A · B, in rows of `c_stride`.
+fn multiply(
+    kernel: &Kernel,
+    [a, b]: [&Tensor; 2],
+    (c, c_stride): (&mut [Float], usize),
+    [added, shared]: [bool; 2],
+) {
+    let product = Blocked {
+        kernel,
+        m: a.size(0),
+        k: a.size(1),
+        n: b.size(1),
+        a: Factor::Plain { numbers: a.storage.as_slice(), strides: [a.strides[0], a.strides[1]] },
+        b: Factor::Plain { numbers: b.storage.as_slice(), strides: [b.strides[1], b.strides[0]] },
+        c: Output(c.as_mut_ptr()),
+        c_stride,
+        added,
+        shared,
+    };
+    // SAFETY: `c` is borrowed by us alone.
+    unsafe { product.run() }
+}
+
+/// Checks C = `before` + A · B in double precision; what lies between C's rows stays.
+fn check(a: &Tensor, b: &Tensor, c: &[Float], before: &[Float], c_stride: usize, added: bool) {
+    let (k, n) = (a.size(1), b.size(1));
+    let (a, b) = (a.to_vec(), b.transpose(0, 1).to_vec());
+    for (index, (&c, &before)) in c.iter().zip(before).enumerate() {
+        let (i, j) = (index / c_stride, index % c_stride);
+        if j >= n {
+            assert_eq!(c, before, "{i} {j} is not of C");
+            continue;
+        }
+        let (a, b) = (&a[i * k..][..k], &b[j * k..][..k]);
+        let dot: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        let expected = dot + if added { f64::from(before) } else { 0.0 };
+        let far = (f64::from(c) - expected).abs();
+        assert!(far < 1e-5 * (k as f64).sqrt().max(1.0) * 4.0, "{i} {j}: {c} {expected}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn equals_the_definition(
+        m in 1usize..50, k in 1usize..700, n in 1usize..100, gap in 0usize..3,
+        a_transposed in any::<bool>(), b_transposed in any::<bool>(),
+        added in any::<bool>(), shared in any::<bool>(),
+    ) {
+        let mut rng = Rng::seeded((m * 70_000 + k * 100 + n) as u64);
+        let a = matrix(&mut rng, m, k, a_transposed);
+        let b = matrix(&mut rng, k, n, b_transposed);
+        let before = rng.normal(&[m * (n + gap)], 1.0).to_vec();
+        for (kernel, precision) in kernels() {
+            let mut c = before.clone();
+            multiply(kernel, [&a, &b], (&mut c, n + gap), [added, shared]);
+            let [a, b] = [&a, &b].map(|x| match precision {
+                Precision::F32 => x.clone(),
+                Precision::Bf16 => x.rounded_to_bf16(),
+            });
+            check(&a, &b, &c, &before, n + gap, added);
+        }
+    }
+}
+
+#[test]
+fn several_blocks_of_panels_equal_the_definition() {
+    let mut rng = Rng::seeded(3);
+    for (m, k, n) in [(7, 4100, 33), (1100, 2050, 5), (5, 2050, 1100), (1100, 10, 300)] {
+        let (a, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, true));
+        for (kernel, precision) in kernels() {
+            let mut c = vec![0.0; m * n];
+            multiply(kernel, [&a, &b], (&mut c, n), [false, true]);
+            if precision == Precision::F32 {
+                check(&a, &b, &c, &c, n, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn neither_threads_nor_a_cut_change_a_bit() {
+    let mut rng = Rng::seeded(4);
+    for (m, k, n) in [(200, 600, 310), (8, 800, 1000), (500, 300, 20)] {
+        let (a, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, false));
+        for (kernel, _) in kernels() {
+            let compute = |threads, shared| {
+                on_threads(threads, || {
+                    let mut c = vec![0.0; m * n];
+                    multiply(kernel, [&a, &b], (&mut c, n), [false, shared]);
+                    c
+                })
+            };
+            let whole = compute(1, false);
+            assert!([1, 2, 3, 7].into_iter().all(|threads| compute(threads, true) == whole));
+            let (row, column) = (m / 2 + 1, n / 3 + 1);
+            let mut part = whole.clone();
+            let (a, b) = (a.narrow(0, 0, row), b.narrow(1, 0, column));
+            multiply(kernel, [&a, &b], (&mut part, n), [false, true]);
+            assert!(part == whole);
+        }
+    }
+}
+
+#[test]
+fn extremes_stay_in_their_rows_and_columns() {
+    let (m, k, n) = (13, 3, 35);
+    for (kernel, _) in kernels() {
+        let (mut a, b) = (vec![1.0; m * k], Tensor::ones(&[k, n]));
+        a[2 * k..][..k].fill(Float::INFINITY);
+        a[5 * k] = Float::NAN;
+        a[12 * k..][..k].fill(1e4);
+        let mut c = vec![0.0; m * n];
+        multiply(kernel, [&Tensor::new(a, &[m, k]), &b], (&mut c, n), [false, false]);
+        for (row, c) in c.chunks_exact(n).enumerate() {
+            let right = |c: &Float| match row {
+                2 => *c == Float::INFINITY,
+                5 => c.is_nan(),
+                12 => (*c - 3e4).abs() < 200.0,
+                _ => *c == 3.0,
+            };
+            assert!(c.iter().all(right), "row {row}: {c:?}");
+        }
+    }
+}
+
+#[test]
+fn ranges_cover_the_whole_once() {
+    for (whole, most, multiple) in [(0..0, 5, 2), (3..4, 5, 6), (10..110, 30, 8), (0..96, 96, 6)] {
+        let ranges = ranges(whole.clone(), most, multiple);
+        assert_eq!(
+            ranges.iter().cloned().flatten().collect::<Vec<_>>(),
+            whole.clone().collect::<Vec<_>>()
+        );
+        let fits = |range: &Range<usize>| range.len() <= most.next_multiple_of(multiple);
+        assert!(ranges.iter().all(fits), "{ranges:?}");
+    }
+}

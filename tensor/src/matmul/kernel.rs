@@ -1,0 +1,88 @@
+//! The innermost part of the blocked product, a tile of C in registers, and which kernels there are.
+//!
+//! A tile has as many rows as fit in registers beside two registers of a row of B. For each k the
+//! row of B is loaded, and each number of the column of A is broadcast and multiplied with it: two
+//! fused multiply-adds for each broadcast, and no look at C until the sums are whole. The compiler
+//! unrolls the tile and keeps it in registers, which a look at the assembly confirms for each
+//! kernel (as many FMA as registers of sums, no stack); left to find the multiply-adds of a register
+//! by itself, it did so for some numbers of rows only.
+
+use super::panels::Pack;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::instruction_set;
+use crate::{Float, Precision};
+
+/// C = A · B or, where it is `added`, C += A · B of the tile at `c`, whose rows are `c_stride`
+/// apart, with `words` of each lane of a panel of A and of one of B.
+pub(super) type Multiply = unsafe fn(
+    words: usize,
+    a: *const Float,
+    b: *const Float,
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+);
+
+/// What the blocked product needs of an instruction set and a precision.
+pub(super) struct Kernel {
+    /// Rows of a tile of C, which are the lanes of a panel of A.
+    pub rows: usize,
+    /// Columns of a tile of C, which are the lanes of a panel of B.
+    pub columns: usize,
+    /// How many numbers along k a word of a panel holds: 1, or 2 of bfloat16.
+    pub depth: usize,
+    /// How to multiply the first 1, 2, …, `rows` lanes of a panel of A.
+    pub multiply: &'static [Multiply],
+    /// How panels of A are made.
+    pub pack_a: Pack,
+    /// How panels of B are made.
+    pub pack_b: Pack,
+}
+
+/// The kernel for this CPU and precision; `None` where only portable code may run.
+pub(super) fn kernel(precision: Precision) -> Option<&'static Kernel> {
+    #[cfg(target_arch = "x86_64")]
+    return super::x86::kernel(instruction_set(), super::x86::has_bf16(), precision);
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
+
+/// What a lane of a panel holds.
+pub(super) trait Word: Copy {
+    /// Adds `a · b` to the sums, lane by lane.
+    ///
+    /// # Safety
+    /// Inlined where the CPU has what it needs.
+    unsafe fn multiply_add<const LANES: usize>(self, b: &[Self; LANES], sums: &mut [Float; LANES]);
+}
+
+/// The first ROWS lanes of a panel of PANEL, times two registers of LANES.
+#[inline(always)]
+pub(super) unsafe fn tile<W: Word, const ROWS: usize, const PANEL: usize, const LANES: usize>(
+    words: usize,
+    a: *const W,
+    b: *const W,
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+) {
+    let mut sums = [[[0.0; LANES]; 2]; ROWS];
+    // SAFETY: the caller's panels hold that many words, and C has room for the tile.
+    unsafe {
+        for word in 0..words {
+            let b = *b.cast::<[[W; LANES]; 2]>().add(word);
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let a = *a.add(PANEL * word + row);
+                for (sums, b) in sums.iter_mut().zip(&b) {
+                    a.multiply_add(b, sums);
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let c = &mut *c.add(row * c_stride).cast::<[[Float; LANES]; 2]>();
+            for (c, sum) in c.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                *c = if added { *c + sum } else { *sum };
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The kernels of x86-64.
+
+use super::kernel::{Kernel, Word, tile};
+use super::panels;
+use crate::simd::InstructionSet;
+use crate::{Float, Precision};
+use std::arch::x86_64::*;
+use std::mem::{transmute, transmute_copy};
+
+/// The kernel for an instruction set, with or without its products of bfloat16.
+pub(super) fn kernel(
+    set: InstructionSet,
+    has_bf16: bool,
+    precision: Precision,
+) -> Option<&'static Kernel> {
+    match (set, precision) {
+        (InstructionSet::Portable, _) => None,
+        (InstructionSet::Avx2, Precision::F32) => Some(&AVX2),
+        (InstructionSet::Avx2, Precision::Bf16) => Some(&AVX2_ROUNDED),
+        (InstructionSet::Avx512, Precision::F32) => Some(&AVX512),
+        #[cfg(not(attendant_f64))]
+        (InstructionSet::Avx512, Precision::Bf16) if has_bf16 => Some(&AVX512_BF16),
+        (InstructionSet::Avx512, Precision::Bf16) => Some(&AVX512_ROUNDED),
+    }
+}
+
+/// Whether this CPU multiplies bfloat16.
+pub(super) fn has_bf16() -> bool {
+    is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(attendant_f64))]
+use {
+    __m256 as Ymm, __m512 as Zmm, _mm256_fmadd_ps as fma_ymm, _mm256_set1_ps as broadcast_ymm,
+    _mm512_fmadd_ps as fma_zmm, _mm512_set1_ps as broadcast_zmm,
+};
+#[cfg(attendant_f64)]
+use {
+    __m256d as Ymm, __m512d as Zmm, _mm256_fmadd_pd as fma_ymm, _mm256_set1_pd as broadcast_ymm,
+    _mm512_fmadd_pd as fma_zmm, _mm512_set1_pd as broadcast_zmm,
+};
+
+/// Lanes of a register of AVX2.
+const YMM: usize = size_of::<Ymm>() / size_of::<Float>();
+/// Lanes of a register of AVX-512.
+const ZMM: usize = size_of::<Zmm>() / size_of::<Float>();
+
+impl Word for Float {
+    #[inline(always)]
+    unsafe fn multiply_add<const LANES: usize>(
+        self,
+        b: &[Float; LANES],
+        sums: &mut [Float; LANES],
+    ) {
+        const { assert!(LANES == YMM || LANES == ZMM) };
+        // SAFETY: so many lanes are a register.
+        unsafe {
+            if LANES == YMM {
+                let sum = fma_ymm(broadcast_ymm(self), transmute_copy(b), transmute_copy(sums));
+                *sums = transmute_copy::<Ymm, _>(&sum);
+            } else {
+                let sum = fma_zmm(broadcast_zmm(self), transmute_copy(b), transmute_copy(sums));
+                *sums = transmute_copy::<Zmm, _>(&sum);
+            }
+        }
+    }
+}
+
+/// Two numbers of bfloat16, the first in the lower half.
+#[cfg(not(attendant_f64))]
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Pair(u32);
+
+#[cfg(not(attendant_f64))]
+impl Word for Pair {
+    #[inline(always)]
+    unsafe fn multiply_add<const LANES: usize>(self, b: &[Pair; LANES], sums: &mut [Float; LANES]) {
+        const { assert!(LANES == 16) };
+        // SAFETY: 16 lanes are a register, and the two types are the same bits.
+        unsafe {
+            let a = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(self.0 as i32));
+            let sum = _mm512_dpbf16_ps(transmute_copy(sums), a, transmute_copy(b));
+            *sums = transmute_copy(&sum);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<const ROWS: usize>(
+    words: usize,
+    a: *const Float,
+    b: *const Float,
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+) {
+    // SAFETY: as the caller says.
+    unsafe { tile::<Float, ROWS, 6, YMM>(words, a, b, c, c_stride, added) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512<const ROWS: usize>(
+    words: usize,
+    a: *const Float,
+    b: *const Float,
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+) {
+    // SAFETY: as the caller says.
+    unsafe { tile::<Float, ROWS, 12, ZMM>(words, a, b, c, c_stride, added) }
+}
+
+#[cfg(not(attendant_f64))]
+#[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512_bf16<const ROWS: usize>(
+    words: usize,
+    a: *const Float,
+    b: *const Float,
+    c: *mut Float,
+    c_stride: usize,
+    added: bool,
+) {
+    // SAFETY: as the caller says; panels of this kernel hold pairs.
+    unsafe { tile::<Pair, ROWS, 12, ZMM>(words, a.cast(), b.cast(), c, c_stride, added) }
+}
+
+/// A function instantiated for each number of rows.
+macro_rules! for_rows {
+    ($tile:ident: $($rows:literal)*) => { &[$($tile::<$rows>),*] };
+}
+
+static AVX2: Kernel = Kernel {
+    rows: 6,
+    columns: 2 * YMM,
+    depth: 1,
+    multiply: for_rows!(avx2: 1 2 3 4 5 6),
+    pack_a: panels::avx2::<panels::Plain, 6>,
+    pack_b: panels::avx2::<panels::Plain, { 2 * YMM }>,
+};
+
+static AVX2_ROUNDED: Kernel = Kernel {
+    pack_a: panels::avx2::<panels::Rounded, 6>,
+    pack_b: panels::avx2::<panels::Rounded, { 2 * YMM }>,
+    ..AVX2
+};
+
+static AVX512: Kernel = Kernel {
+    rows: 12,
+    columns: 2 * ZMM,
+    depth: 1,
+    multiply: for_rows!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12),
+    pack_a: panels::avx512::<panels::Plain, 12>,
+    pack_b: panels::avx512::<panels::Plain, { 2 * ZMM }>,
+};
+
+static AVX512_ROUNDED: Kernel = Kernel {
+    pack_a: panels::avx512::<panels::Rounded, 12>,
+    pack_b: panels::avx512::<panels::Rounded, { 2 * ZMM }>,
+    ..AVX512
+};
+
+#[cfg(not(attendant_f64))]
+static AVX512_BF16: Kernel = Kernel {
+    depth: 2,
+    multiply: for_rows!(avx512_bf16: 1 2 3 4 5 6 7 8 9 10 11 12),
+    pack_a: panels::avx512::<panels::Paired, 12>,
+    pack_b: panels::avx512::<panels::Paired, { 2 * ZMM }>,
+    ..AVX512
+};
