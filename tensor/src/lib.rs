@@ -73,6 +73,7 @@ pub mod vmath;
 
 pub use error::Error;
 pub use indices::Indices;
+pub use matmul::peak::peak_flops;
 pub use matmul::tile;
 pub use precision::{Precision, precision, with_precision};
 pub use random::Rng;

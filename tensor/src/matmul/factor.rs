@@ -32,12 +32,12 @@ impl Factor<'_> {
         panel_stride: usize,
     ) {
         let sizes = [lanes.len(), steps.len()];
-        // SAFETY: the factor holds these lanes and steps.
         match *self {
-            Factor::Plain { numbers, strides } => unsafe {
+            Factor::Plain { numbers, strides } => {
                 let x = &numbers[lanes.start * strides[0] + steps.start * strides[1]..];
-                pack(x.as_ptr(), strides, sizes, out, panel_stride);
-            },
+                // SAFETY: the factor holds these lanes and steps.
+                unsafe { pack(x.as_ptr(), strides, sizes, out, panel_stride) };
+            }
             Factor::Lanes(rows) => {
                 let (numbers, first, width) = unpacked(rows, lanes, steps);
                 // SAFETY: as above.

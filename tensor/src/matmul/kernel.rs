@@ -8,6 +8,7 @@
 //! by itself, it did so for some numbers of rows only.
 
 use super::panels::Pack;
+use super::peak::{CHAINS, Registers};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::instruction_set;
 use crate::{Float, Precision};
@@ -37,6 +38,8 @@ pub(super) struct Kernel {
     pub pack_a: Pack,
     /// How panels of B are made.
     pub pack_b: Pack,
+    /// Multiply-adds that read no memory.
+    pub registers: Registers,
 }
 
 /// The kernel for this CPU and precision; `None` where only portable code may run.
@@ -85,4 +88,21 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const PANEL: usize, const 
             }
         }
     }
+}
+
+/// Multiply-adds that read no memory: the sum of a lane of each chain, so that none is left out.
+#[inline(always)]
+pub(super) unsafe fn registers<W: Word, const LANES: usize>(
+    rounds: usize,
+    a: W,
+    b: [W; LANES],
+) -> Float {
+    let mut sums = [[0.0; LANES]; CHAINS];
+    for _ in 0..rounds {
+        for sums in &mut sums {
+            // SAFETY: as the caller says.
+            unsafe { a.multiply_add(&b, sums) };
+        }
+    }
+    sums.iter().map(|sums| sums[0]).sum()
 }

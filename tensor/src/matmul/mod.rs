@@ -23,6 +23,7 @@ mod kernel;
 mod packed;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // As above.
 mod panels;
+pub(crate) mod peak;
 pub mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;

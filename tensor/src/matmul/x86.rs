@@ -1,10 +1,11 @@
 //! The kernels of x86-64.
 
-use super::kernel::{Kernel, Word, tile};
+use super::kernel::{Kernel, Word, registers, tile};
 use super::panels;
 use crate::simd::InstructionSet;
 use crate::{Float, Precision};
 use std::arch::x86_64::*;
+use std::hint::black_box;
 use std::mem::{transmute, transmute_copy};
 
 /// The kernel for an instruction set, with or without its products of bfloat16.
@@ -126,6 +127,28 @@ unsafe fn avx512_bf16<const ROWS: usize>(
     unsafe { tile::<Pair, ROWS, 12, ZMM>(words, a.cast(), b.cast(), c, c_stride, added) }
 }
 
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2_registers(rounds: usize) -> Float {
+    let (a, b) = black_box((1e-3, [1e-3; YMM]));
+    // SAFETY: as the caller says.
+    unsafe { registers::<Float, YMM>(rounds, a, b) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512_registers(rounds: usize) -> Float {
+    let (a, b) = black_box((1e-3, [1e-3; ZMM]));
+    // SAFETY: as the caller says.
+    unsafe { registers::<Float, ZMM>(rounds, a, b) }
+}
+
+#[cfg(not(attendant_f64))]
+#[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512_bf16_registers(rounds: usize) -> Float {
+    let (a, b) = black_box((Pair(0x3a80_3a80), [Pair(0x3a80_3a80); ZMM]));
+    // SAFETY: as the caller says.
+    unsafe { registers::<Pair, ZMM>(rounds, a, b) }
+}
+
 /// A function instantiated for each number of rows.
 macro_rules! for_rows {
     ($tile:ident: $($rows:literal)*) => { &[$($tile::<$rows>),*] };
@@ -138,6 +161,7 @@ static AVX2: Kernel = Kernel {
     multiply: for_rows!(avx2: 1 2 3 4 5 6),
     pack_a: panels::avx2::<panels::Plain, 6>,
     pack_b: panels::avx2::<panels::Plain, { 2 * YMM }>,
+    registers: avx2_registers,
 };
 
 static AVX2_ROUNDED: Kernel = Kernel {
@@ -153,6 +177,7 @@ static AVX512: Kernel = Kernel {
     multiply: for_rows!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12),
     pack_a: panels::avx512::<panels::Plain, 12>,
     pack_b: panels::avx512::<panels::Plain, { 2 * ZMM }>,
+    registers: avx512_registers,
 };
 
 static AVX512_ROUNDED: Kernel = Kernel {
@@ -167,5 +192,6 @@ static AVX512_BF16: Kernel = Kernel {
     multiply: for_rows!(avx512_bf16: 1 2 3 4 5 6 7 8 9 10 11 12),
     pack_a: panels::avx512::<panels::Paired, 12>,
     pack_b: panels::avx512::<panels::Paired, { 2 * ZMM }>,
+    registers: avx512_bf16_registers,
     ..AVX512
 };
