@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`Var`], [`Parameter`] | a value and the node that made it |
 //! | [`Gradients`] | walking back, and what came of it; [`Var::on_gradient`] sees it on its way |
+//! | [`Kept`], [`Var::made_again_by`] | values that are cheaper to make again than to keep |
 //! | [`checkpoint()`] | computing again instead of keeping |
 //! | [`detect_anomaly`] | where the first NaN came from |
 //! | [`ops`] | one file an operation: equation, forward, backward, tests |
@@ -31,6 +32,7 @@ mod graph;
 mod hook;
 pub mod ops;
 mod parameter;
+mod recipe;
 pub mod scope;
 mod var;
 
@@ -45,5 +47,6 @@ pub use ops::cross_entropy::{
 pub use ops::masked::Mask;
 pub use ops::mse::mse;
 pub use parameter::Parameter;
+pub use recipe::Kept;
 pub use scope::{no_grad, with_dropout};
 pub use var::Var;

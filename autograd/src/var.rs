@@ -1,6 +1,7 @@
 //! A value that remembers how it was computed.
 
 use crate::graph::{Backward, Node, Recorded};
+use crate::recipe::Recipe;
 use crate::{Gradient, anomaly, scope};
 use std::sync::Arc;
 use tensor::{Float, Tensor};
@@ -13,12 +14,13 @@ use tensor::{Float, Tensor};
 pub struct Var {
     value: Tensor,
     node: Option<Arc<Node>>,
+    recipe: Option<Arc<Recipe>>,
 }
 
 impl Var {
     /// A value whose gradient nobody will ask for.
     pub fn constant(value: Tensor) -> Var {
-        Var { value, node: None }
+        Var { value, node: None, recipe: None }
     }
 
     /// A value whose gradient can be asked for: see [`crate::Gradients::get`].
@@ -29,7 +31,7 @@ impl Var {
     }
 
     pub(crate) fn with_node(value: Tensor, node: Arc<Node>) -> Var {
-        Var { value, node: Some(node) }
+        Var { value, node: Some(node), recipe: None }
     }
 
     /// Records an operation: its name, its inputs, its value, the tensors it saves, and its
@@ -89,7 +91,7 @@ impl Var {
             backward: Backward::Step(Box::new(backward)),
         };
         let node = Node::operation(operation, value.shape(), saved_bytes, recorded);
-        Var { value, node: Some(Arc::new(node)) }
+        Var::with_node(value, Arc::new(node))
     }
 
     /// The tensor.
@@ -143,6 +145,14 @@ impl Var {
 
     pub(crate) fn node(&self) -> Option<&Arc<Node>> {
         self.node.as_ref()
+    }
+
+    pub(crate) fn recipe(&self) -> Option<&Arc<Recipe>> {
+        self.recipe.as_ref()
+    }
+
+    pub(crate) fn recipe_mut(&mut self) -> &mut Option<Arc<Recipe>> {
+        &mut self.recipe
     }
 
     pub(crate) fn value_mut(&mut self) -> &mut Tensor {

@@ -65,10 +65,10 @@ impl Var {
     /// GELU in its exact form: see [`gelu`].
     #[track_caller]
     pub fn gelu(&self) -> Var {
-        let y = gelu(self.value());
-        Var::record("gelu", [self], y, [self.value().clone()], |dy, [x]| {
-            [gelu_backward(&x, dy).into()]
-        })
+        let (y, x) = (gelu(self.value()), self.value().clone());
+        let y =
+            Var::record("gelu", [self], y, [x.clone()], |dy, [x]| [gelu_backward(&x, dy).into()]);
+        y.made_again_by(move || gelu(&x))
     }
 }
 

@@ -72,10 +72,11 @@ impl Var {
     /// GELU in its tanh form: see [`gelu_tanh`].
     #[track_caller]
     pub fn gelu_tanh(&self) -> Var {
-        let y = gelu_tanh(self.value());
-        Var::record("gelu_tanh", [self], y, [self.value().clone()], |dy, [x]| {
+        let (y, x) = (gelu_tanh(self.value()), self.value().clone());
+        let y = Var::record("gelu_tanh", [self], y, [x.clone()], |dy, [x]| {
             [gelu_tanh_backward(&x, dy).into()]
-        })
+        });
+        y.made_again_by(move || gelu_tanh(&x))
     }
 }
 

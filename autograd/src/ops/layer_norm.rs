@@ -131,10 +131,13 @@ impl Var {
     pub fn layer_norm(&self, gamma: &Var, beta: &Var, eps: Float) -> Var {
         let (y, stats) = layer_norm(self.value(), gamma.value(), beta.value(), eps);
         let saved = [self.value().clone(), gamma.value().clone(), stats];
-        Var::record("layer_norm", [self, gamma, beta], y, saved, |dy, [x, gamma, stats]| {
-            let (dx, dgamma, dbeta) = layer_norm_backward(&x, &gamma, &stats, &dy);
-            [dx, dgamma, dbeta].map(Gradient::from)
-        })
+        let [x, gamma_value, beta_value] = [self, gamma, beta].map(|x| x.value().clone());
+        let y =
+            Var::record("layer_norm", [self, gamma, beta], y, saved, |dy, [x, gamma, stats]| {
+                let (dx, dgamma, dbeta) = layer_norm_backward(&x, &gamma, &stats, &dy);
+                [dx, dgamma, dbeta].map(Gradient::from)
+            });
+        y.made_again_by(move || layer_norm(&x, &gamma_value, &beta_value, eps).0)
     }
 }
 

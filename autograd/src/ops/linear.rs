@@ -1,7 +1,7 @@
 //! An affine map of the last axis.
 
 use super::matmul::{Layout, matmul_backward_a, matmul_backward_b};
-use crate::{Gradient, Var};
+use crate::{Gradient, Kept, Var};
 use tensor::Tensor;
 
 /// The affine map of the last axis.
@@ -27,11 +27,13 @@ pub fn linear(x: &Var, w: &Var, b: &Var) -> Var {
     let y = linear_forward(x.value(), w.value(), b.value());
     let needs = [x, w, b].map(Var::needs_gradient);
     let (x_layout, w_layout) = (Layout::of(x.value()), Layout::of(w.value()));
-    let saved = [x.saved_if(needs[1]), w.saved_if(needs[0])];
-    Var::record("linear", [x, w, b], y, saved, move |dy, [x, w]| {
-        [
-            Gradient::if_needed(needs[0], || matmul_backward_a(&dy, &x_layout, &w)),
-            Gradient::if_needed(needs[1], || matmul_backward_b(&dy, &x, &w_layout)),
+    let kept = [x.kept_if(needs[1]), w.kept_if(needs[0])];
+    let bytes = kept.iter().map(Kept::bytes).sum();
+    Var::record_all("linear", &[x, w, b], y, bytes, move |dy| {
+        let [x, w] = kept;
+        vec![
+            Gradient::if_needed(needs[0], || matmul_backward_a(&dy, &x_layout, &w.get())),
+            Gradient::if_needed(needs[1], || matmul_backward_b(&dy, &x.get(), &w_layout)),
             Gradient::if_needed(needs[2], || dy.sum_to(&[dy.size(-1)])),
         ]
     })

@@ -1,6 +1,6 @@
 //! The matrix product.
 
-use crate::{Gradient, Var};
+use crate::{Gradient, Kept, Var};
 use tensor::Tensor;
 
 impl Var {
@@ -29,11 +29,13 @@ impl Var {
         let (need_a, need_b) = (self.needs_gradient(), other.needs_gradient());
         let c = self.value().matmul(other.value());
         let (a, b) = (Layout::of(self.value()), Layout::of(other.value()));
-        let saved = [self.saved_if(need_b), other.saved_if(need_a)];
-        Var::record("matmul", [self, other], c, saved, move |dc, [a_value, b_value]| {
-            [
-                Gradient::if_needed(need_a, || matmul_backward_a(&dc, &a, &b_value)),
-                Gradient::if_needed(need_b, || matmul_backward_b(&dc, &a_value, &b)),
+        let kept = [self.kept_if(need_b), other.kept_if(need_a)];
+        let bytes = kept.iter().map(Kept::bytes).sum();
+        Var::record_all("matmul", &[self, other], c, bytes, move |dc| {
+            let [a_value, b_value] = kept;
+            vec![
+                Gradient::if_needed(need_a, || matmul_backward_a(&dc, &a, &b_value.get())),
+                Gradient::if_needed(need_b, || matmul_backward_b(&dc, &a_value.get(), &b)),
             ]
         })
     }

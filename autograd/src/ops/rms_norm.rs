@@ -118,10 +118,12 @@ impl Var {
     pub fn rms_norm(&self, gamma: &Var, eps: Float) -> Var {
         let (y, factors) = rms_norm(self.value(), gamma.value(), eps);
         let saved = [self.value().clone(), gamma.value().clone(), factors];
-        Var::record("rms_norm", [self, gamma], y, saved, |dy, [x, gamma, factors]| {
+        let [x, gamma_value] = [self, gamma].map(|x| x.value().clone());
+        let y = Var::record("rms_norm", [self, gamma], y, saved, |dy, [x, gamma, factors]| {
             let (dx, dgamma) = rms_norm_backward(&x, &gamma, &factors, &dy);
             [dx, dgamma].map(Gradient::from)
-        })
+        });
+        y.made_again_by(move || rms_norm(&x, &gamma_value, eps).0)
     }
 }
 

@@ -39,10 +39,10 @@ impl Var {
     /// Each number weighed by its own sigmoid: see [`silu`].
     #[track_caller]
     pub fn silu(&self) -> Var {
-        let y = silu(self.value());
-        Var::record("silu", [self], y, [self.value().clone()], |dy, [x]| {
-            [silu_backward(&x, dy).into()]
-        })
+        let (y, x) = (silu(self.value()), self.value().clone());
+        let y =
+            Var::record("silu", [self], y, [x.clone()], |dy, [x]| [silu_backward(&x, dy).into()]);
+        y.made_again_by(move || silu(&x))
     }
 }
 

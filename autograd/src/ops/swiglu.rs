@@ -63,10 +63,12 @@ impl Var {
     pub fn swiglu(&self, b: &Var) -> Var {
         let y = swiglu(self.value(), b.value());
         let saved = [self.value().clone(), b.value().clone()];
-        Var::record("swiglu", [self, b], y, saved, |dy, [a, b]| {
+        let [a, b_value] = saved.clone();
+        let y = Var::record("swiglu", [self, b], y, saved, |dy, [a, b]| {
             let (da, db) = swiglu_backward(&a, &b, dy);
             [da, db].map(Gradient::from)
-        })
+        });
+        y.made_again_by(move || swiglu(&a, &b_value))
     }
 }
 
