@@ -28,7 +28,7 @@ const K_MOST: usize = 8 * K_BLOCK;
 /// Words in all panels of a block of A or of B.
 const PANELS: usize = 1 << 21;
 /// Rows and columns of a tile of C, at most.
-const TILE: [usize; 2] = [96, 256];
+const TILE: [usize; 2] = [96, 512];
 /// As many tiles are worth having: threads that end at different times wait for each other.
 const TILES: usize = 24;
 /// Lanes and steps along k that a thread packs at a time.

@@ -20,7 +20,7 @@ pub(super) type Pack = unsafe fn(
 
 /// How numbers become words.
 pub(super) trait Packing {
-    type Word: Copy;
+    type Word: Copy + Default;
     /// How many numbers along k a word holds.
     const DEPTH: usize;
     /// The word of the next number along k, or of the next two.
@@ -65,38 +65,16 @@ impl Packing for Paired {
     }
 }
 
-/// [`Pack`] into panels of LANES for AVX2.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn avx2<P: Packing, const LANES: usize>(
-    x: *const Float,
-    strides: [usize; 2],
-    sizes: [usize; 2],
-    out: *mut Float,
-    panel_stride: usize,
-) {
-    // SAFETY: as the caller says.
-    unsafe { pack::<P, LANES>(x, strides, sizes, out, panel_stride) }
-}
-
-/// [`Pack`] into panels of LANES for AVX-512.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-pub(super) unsafe fn avx512<P: Packing, const LANES: usize>(
-    x: *const Float,
-    strides: [usize; 2],
-    sizes: [usize; 2],
-    out: *mut Float,
-    panel_stride: usize,
-) {
-    // SAFETY: as the caller says.
-    unsafe { pack::<P, LANES>(x, strides, sizes, out, panel_stride) }
-}
-
 /// Steps along k that are packed of one panel before the next: few enough that the parts of memory
 /// that neighbouring panels share are still in the cache.
 const STEPS: usize = 16;
 
+/// [`Pack`] into panels of LANES.
+///
+/// # Safety
+/// `x` holds these numbers, and there is room for the panels at `out`.
 #[inline(always)]
-unsafe fn pack<P: Packing, const LANES: usize>(
+pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     x: *const Float,
     strides: [usize; 2],
     [lanes, steps]: [usize; 2],
@@ -132,11 +110,13 @@ unsafe fn part<P: Packing, const LANES: usize>(
                 write::<P, LANES>(out, STEPS, |lane, step| *x.add(lane + step * stride));
             }
             ([stride, 1], true) => {
-                let mut numbers = [[0.0; STEPS]; LANES];
-                for (lane, numbers) in numbers.iter_mut().enumerate() {
-                    *numbers = *x.add(lane * stride).cast();
+                for lane in (0..LANES).step_by(SIDE) {
+                    for word in (0..STEPS / P::DEPTH).step_by(SIDE) {
+                        let x = x.add(lane * stride + word * P::DEPTH);
+                        let out = out.add(word * LANES + lane);
+                        turn::<P, LANES>(x, stride, SIDE.min(LANES - lane), out);
+                    }
                 }
-                write::<P, LANES>(out, STEPS, |lane, step| numbers[lane][step]);
             }
             ([lane_stride, step_stride], _) => {
                 write::<P, LANES>(out, sizes[1], |lane, step| {
@@ -164,4 +144,45 @@ unsafe fn write<P: Packing, const LANES: usize>(
             *out = P::word(number(lane, step), second);
         }
     }
+}
+
+/// Words in a side of the squares that are turned: as many as a register of AVX2 holds.
+const SIDE: usize = 8;
+
+/// SIDE words of some lanes along which k runs.
+#[inline(always)]
+unsafe fn turn<P: Packing, const LANES: usize>(
+    x: *const Float,
+    stride: usize,
+    lanes: usize,
+    out: *mut P::Word,
+) {
+    let mut words = [[P::Word::default(); SIDE]; SIDE];
+    // SAFETY: the lanes hold so many numbers, and there is room for the words.
+    unsafe {
+        for (lane, words) in words.iter_mut().take(lanes).enumerate() {
+            let x = x.add(lane * stride);
+            for (word, out) in words.iter_mut().enumerate() {
+                let x = x.add(word * P::DEPTH);
+                *out = P::word(*x, *x.add(P::DEPTH - 1));
+            }
+        }
+        for (word, words) in transposed(words).iter().enumerate() {
+            out.add(word * LANES).copy_from_nonoverlapping(words.as_ptr(), lanes);
+        }
+    }
+}
+
+/// The square with rows and columns exchanged.
+#[inline(always)]
+fn transposed<W: Copy>(words: [[W; SIDE]; SIDE]) -> [[W; SIDE]; SIDE] {
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<W>() == 4 {
+        // SAFETY: inlined where the CPU has AVX2; eight words of four bytes are a register.
+        unsafe {
+            let rows = std::mem::transmute_copy(&words);
+            return std::mem::transmute_copy(&super::x86::transposed(rows));
+        }
+    }
+    std::array::from_fn(|row| words.map(|words| words[row]))
 }

@@ -1,7 +1,7 @@
 //! The kernels of x86-64.
 
 use super::kernel::{Kernel, Word, registers, tile};
-use super::panels;
+use super::panels::{self, Packing};
 use crate::simd::InstructionSet;
 use crate::{Float, Precision};
 use std::arch::x86_64::*;
@@ -149,6 +149,60 @@ unsafe fn avx512_bf16_registers(rounds: usize) -> Float {
     unsafe { registers::<Pair, ZMM>(rounds, a, b) }
 }
 
+/// [`Pack`] into panels of LANES for AVX2.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn pack_avx2<P: Packing, const LANES: usize>(
+    x: *const Float,
+    strides: [usize; 2],
+    sizes: [usize; 2],
+    out: *mut Float,
+    panel_stride: usize,
+) {
+    // SAFETY: as the caller says.
+    unsafe { panels::pack::<P, LANES>(x, strides, sizes, out, panel_stride) }
+}
+
+/// [`Pack`] into panels of LANES for AVX-512.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn pack_avx512<P: Packing, const LANES: usize>(
+    x: *const Float,
+    strides: [usize; 2],
+    sizes: [usize; 2],
+    out: *mut Float,
+    panel_stride: usize,
+) {
+    // SAFETY: as the caller says.
+    unsafe { panels::pack::<P, LANES>(x, strides, sizes, out, panel_stride) }
+}
+
+/// The square of words with rows and columns exchanged: pairs of words, of pairs, of halves.
+#[inline(always)]
+pub(super) unsafe fn transposed(rows: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: inlined where the CPU has AVX.
+    unsafe {
+        let pairs = |a, b| [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)];
+        let [a, b] = pairs(rows[0], rows[1]);
+        let [c, d] = pairs(rows[2], rows[3]);
+        let [e, f] = pairs(rows[4], rows[5]);
+        let [g, h] = pairs(rows[6], rows[7]);
+        let fours = |a, b| [_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xee>(a, b)];
+        let [[a0, a1], [b0, b1]] = [fours(a, c), fours(b, d)];
+        let [[c0, c1], [d0, d1]] = [fours(e, g), fours(f, h)];
+        let lower = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
+        let upper = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
+        [
+            lower(a0, c0),
+            lower(a1, c1),
+            lower(b0, d0),
+            lower(b1, d1),
+            upper(a0, c0),
+            upper(a1, c1),
+            upper(b0, d0),
+            upper(b1, d1),
+        ]
+    }
+}
+
 /// A function instantiated for each number of rows.
 macro_rules! for_rows {
     ($tile:ident: $($rows:literal)*) => { &[$($tile::<$rows>),*] };
@@ -159,14 +213,14 @@ static AVX2: Kernel = Kernel {
     columns: 2 * YMM,
     depth: 1,
     multiply: for_rows!(avx2: 1 2 3 4 5 6),
-    pack_a: panels::avx2::<panels::Plain, 6>,
-    pack_b: panels::avx2::<panels::Plain, { 2 * YMM }>,
+    pack_a: pack_avx2::<panels::Plain, 6>,
+    pack_b: pack_avx2::<panels::Plain, { 2 * YMM }>,
     registers: avx2_registers,
 };
 
 static AVX2_ROUNDED: Kernel = Kernel {
-    pack_a: panels::avx2::<panels::Rounded, 6>,
-    pack_b: panels::avx2::<panels::Rounded, { 2 * YMM }>,
+    pack_a: pack_avx2::<panels::Rounded, 6>,
+    pack_b: pack_avx2::<panels::Rounded, { 2 * YMM }>,
     ..AVX2
 };
 
@@ -175,14 +229,14 @@ static AVX512: Kernel = Kernel {
     columns: 2 * ZMM,
     depth: 1,
     multiply: for_rows!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12),
-    pack_a: panels::avx512::<panels::Plain, 12>,
-    pack_b: panels::avx512::<panels::Plain, { 2 * ZMM }>,
+    pack_a: pack_avx512::<panels::Plain, 12>,
+    pack_b: pack_avx512::<panels::Plain, { 2 * ZMM }>,
     registers: avx512_registers,
 };
 
 static AVX512_ROUNDED: Kernel = Kernel {
-    pack_a: panels::avx512::<panels::Rounded, 12>,
-    pack_b: panels::avx512::<panels::Rounded, { 2 * ZMM }>,
+    pack_a: pack_avx512::<panels::Rounded, 12>,
+    pack_b: pack_avx512::<panels::Rounded, { 2 * ZMM }>,
     ..AVX512
 };
 
@@ -190,8 +244,8 @@ static AVX512_ROUNDED: Kernel = Kernel {
 static AVX512_BF16: Kernel = Kernel {
     depth: 2,
     multiply: for_rows!(avx512_bf16: 1 2 3 4 5 6 7 8 9 10 11 12),
-    pack_a: panels::avx512::<panels::Paired, 12>,
-    pack_b: panels::avx512::<panels::Paired, { 2 * ZMM }>,
+    pack_a: pack_avx512::<panels::Paired, 12>,
+    pack_b: pack_avx512::<panels::Paired, { 2 * ZMM }>,
     registers: avx512_bf16_registers,
     ..AVX512
 };
