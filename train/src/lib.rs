@@ -58,7 +58,7 @@ pub mod training;
 pub use error::Error;
 pub use learner::Learner;
 pub use peak_memory::peak_rss_bytes;
-pub use preset::Preset;
+pub use preset::{Preset, Sizes};
 
 /// Sets the number of threads of the whole process; all cores where `None`.
 ///

@@ -15,6 +15,7 @@
 //! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`sentence_embedding`] | a vector for a whole text |
+//! | [`packing`] | matrices in fewer bits, for inference |
 //! | [`pretrained`] | models as files hold them, in and out |
 //! | [`ChatTemplate`] | a conversation as the text that a model goes on from |
 //! | [`Tokenizer`], [`Padded`] | text to token ids and back; rows of unequal length |
@@ -32,6 +33,7 @@ mod layers;
 pub mod lora;
 pub mod models;
 pub mod module;
+pub mod packing;
 mod padded;
 mod pass;
 pub mod positions;
