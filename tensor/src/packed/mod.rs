@@ -5,6 +5,7 @@
 //! else asks for its numbers gets all of them unpacked, once.
 
 mod blocks;
+mod dots;
 mod floats;
 mod format;
 mod rows;

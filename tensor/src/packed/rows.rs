@@ -1,11 +1,8 @@
 //! A matrix whose rows lie packed, each a whole number of blocks.
 
-use super::format::{Block, by_block, last};
-use super::{Format, Packed, blocks, floats, super_blocks};
+use super::{Format, Packed};
 use crate::storage::Storage;
-use crate::vmath::{LANES, tree};
-use crate::{Float, Tensor, par, simd};
-use std::array::from_fn;
+use crate::{Float, Tensor, par};
 
 /// `count` rows of `width` numbers, `stride` bytes apart.
 #[derive(Clone, Copy)]
@@ -69,37 +66,5 @@ impl<'a> Rows<'a> {
                 self.unpack_row(first + start + row, out);
             }
         });
-    }
-
-    /// The dot products of `x` with each row: the same bits as [`crate::vmath::dot`] with the
-    /// numbers of the row unpacked.
-    pub fn dots(&self, x: &[Float], y: &mut [Float]) {
-        par::for_rows_reading(y, 1, self.width, |first, y| {
-            for (row, y) in y.iter_mut().enumerate() {
-                let bytes = self.bytes(first + row);
-                *y = by_block!(self.format, B => dot::<B>(x, bytes));
-            }
-        });
-    }
-}
-
-simd! {
-    fn dot<B: Block>(x: &[Float], row: &[u8]) -> Float {
-        let (blocks, parts) = (row.chunks_exact(B::BYTES), x.chunks_exact(B::NUMBERS));
-        let (row_rest, x_rest) = (blocks.remainder(), parts.remainder());
-        let mut lanes = [0.0; LANES];
-        for (block, x) in blocks.zip(parts) {
-            for (at, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
-                let numbers = B::sixteen(block, at);
-                lanes = from_fn(|lane| lanes[lane] + x[lane] * numbers[lane] as Float);
-            }
-        }
-        if !x_rest.is_empty() {
-            let numbers = last::<B>(row_rest);
-            for (lane, x) in x_rest.iter().enumerate() {
-                lanes[lane] += x * numbers[lane] as Float;
-            }
-        }
-        tree(lanes, |a, b| a + b)
     }
 }

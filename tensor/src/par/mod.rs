@@ -2,12 +2,60 @@
 //!
 //! Work is split by output, never by reduction, and the pieces do not depend on the number of
 //! threads: each number is computed by the same operations in the same order on 1, 2 or 7 threads.
+//!
+//! On a thread of a rayon pool the pieces are that pool's; anywhere else they are done by the caller
+//! and a team of as many threads as rayon has, which do not sleep between one call and the next.
+
+mod team;
 
 use crate::Float;
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
 /// Below this many numbers a second thread costs more than it brings.
 const GRAIN: usize = 16 * 1024;
+
+/// Calls `work(piece)` once for each of `0..pieces`, on any threads and in any order.
+pub fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
+    shared_out(pieces, &work);
+}
+
+fn shared_out(pieces: usize, work: &(dyn Fn(usize) + Sync)) {
+    if rayon::current_thread_index().is_some() || !team::run(pieces, work) {
+        (0..pieces).into_par_iter().for_each(work);
+    }
+}
+
+/// Parts of a slice, all but the last of one length, that threads write to.
+struct Parts<'a, T> {
+    start: *mut T,
+    len: usize,
+    part_len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: whoever shares it gives each part to one thread alone.
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
+
+impl<'a, T> Parts<'a, T> {
+    fn new(slice: &'a mut [T], part_len: usize) -> Parts<'a, T> {
+        Parts { start: slice.as_mut_ptr(), len: slice.len(), part_len, slice: PhantomData }
+    }
+
+    fn count(&self) -> usize {
+        self.len.div_ceil(self.part_len)
+    }
+
+    /// # Safety
+    /// Each part is asked for once.
+    #[allow(clippy::mut_from_ref)] // The parts do not overlap.
+    unsafe fn part(&self, index: usize) -> &mut [T] {
+        let first = (index * self.part_len).min(self.len);
+        let len = self.part_len.min(self.len - first);
+        // SAFETY: it lies inside of the slice that this borrows, and is nobody else's.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
+    }
+}
 
 /// Calls `work(first, piece)` for consecutive pieces of `out`, where `first` is the index of the
 /// piece's first number.
@@ -43,7 +91,9 @@ fn split(
     if out.len() <= rows * width {
         return work(0, out);
     }
-    out.par_chunks_mut(rows * width).enumerate().for_each(|(piece, out)| work(piece * rows, out));
+    let parts = Parts::new(out, rows * width);
+    // SAFETY: each piece is called once.
+    shared_out(parts.count(), &|piece| work(piece * rows, unsafe { parts.part(piece) }));
 }
 
 /// [`for_rows`] over two outputs with rows of their own widths and the same number of rows.
@@ -57,10 +107,12 @@ pub fn for_rows_of_two(
     if a.len() <= rows * a_width {
         return work(0, a, b);
     }
-    a.par_chunks_mut(rows * a_width)
-        .zip(b.par_chunks_mut(rows * b_width))
-        .enumerate()
-        .for_each(|(piece, (a, b))| work(piece * rows, a, b));
+    let (a, b) = (Parts::new(a, rows * a_width), Parts::new(b, rows * b_width));
+    shared_out(a.count().min(b.count()), &|piece| {
+        // SAFETY: each piece is called once.
+        let (a, b) = unsafe { (a.part(piece), b.part(piece)) };
+        work(piece * rows, a, b);
+    });
 }
 
 /// Calls `work` for each of `pieces`, which threads take one at a time, so that pieces may be of
@@ -74,7 +126,10 @@ pub fn for_each<T: Send>(pieces: Vec<T>, work: impl Fn(T) + Sync + Send) {
 
 /// The sum of `term(i)` over `0..count`, added in a fixed order on any number of threads.
 pub fn ordered_sum(count: usize, term: impl Fn(usize) -> f64 + Sync + Send) -> f64 {
-    let terms: Vec<f64> = (0..count).into_par_iter().map(term).collect();
+    let mut terms = vec![0.0; count];
+    let parts = Parts::new(&mut terms, 1);
+    // SAFETY: each piece is called once.
+    shared_out(count, &|i| unsafe { parts.part(i)[0] = term(i) });
     terms.iter().sum()
 }
 
