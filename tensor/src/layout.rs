@@ -1,7 +1,6 @@
 //! Layout: the same numbers under another shape. Views wherever strides can express them.
 
-use crate::{Float, Tensor, shape};
-use rayon::prelude::*;
+use crate::{Float, Tensor, par, shape};
 
 impl Tensor {
     /// The same numbers in row-major order under another shape: a view where strides can express
@@ -111,12 +110,9 @@ impl Tensor {
             let part = source.narrow(split as isize, index, 1);
             copy_rows(&part, out);
         };
-        let out = self.data_mut();
-        if out.len() < 32 * 1024 {
-            out.chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(i, out));
-        } else {
-            out.par_chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(i, out));
-        }
+        par::for_rows(self.data_mut(), inner, |first, out| {
+            out.chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(first + i, out));
+        });
     }
 }
 

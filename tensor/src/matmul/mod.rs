@@ -24,11 +24,12 @@ mod packed;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // As above.
 mod panels;
 pub(crate) mod peak;
+mod single_row;
 pub mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Float, Precision, Tensor, precision, shape, simd, vmath};
+use crate::{Float, Precision, Tensor, precision, shape};
 use blocked::Blocked;
 use factor::Factor;
 use kernel::{Kernel, kernel};
@@ -265,6 +266,9 @@ fn multiply_all(
                     products.iter().for_each(compute);
                 }
             }
+            None if products.len() == 1 && products[0].single_row => {
+                single_row::multiply(&products[0], a, b, c);
+            }
             None if !shared => products.iter().for_each(|product| product.compute(a, b, c)),
             None => {
                 let pieces_each = threads.div_ceil(products.len());
@@ -356,10 +360,15 @@ impl Product {
                 if !self.added {
                     y.fill(0.0);
                 }
-                return row_times_rows(x, &b[self.b.offset..], self.b.row_stride, y);
+                return single_row::row_times_rows(x, &b[self.b.offset..], self.b.row_stride, y);
             }
             if self.b.row_stride == 1 && !self.added {
-                return row_times_columns(x, &b[self.b.offset..], self.b.column_stride, y);
+                return single_row::row_times_columns(
+                    x,
+                    &b[self.b.offset..],
+                    self.b.column_stride,
+                    y,
+                );
             }
         }
         let (a, b) = (a[self.a.offset.min(a.len())..].as_ptr(), &b[self.b.offset.min(b.len())..]);
@@ -389,37 +398,6 @@ impl Product {
 use matrixmultiply::dgemm as gemm;
 #[cfg(not(attendant_f64))]
 use matrixmultiply::sgemm as gemm;
-
-simd! {
-    /// y += x · B, B stored row by row: B's rows, each times an entry of x, are added.
-    fn row_times_rows(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
-        let n = y.len();
-        let (fours, rest) = x.as_chunks::<4>();
-        for (block, &[x0, x1, x2, x3]) in fours.iter().enumerate() {
-            let rows = &b[4 * block * stride..];
-            let (b0, b1) = (&rows[..n], &rows[stride..][..n]);
-            let (b2, b3) = (&rows[2 * stride..][..n], &rows[3 * stride..][..n]);
-            for j in 0..n {
-                y[j] += (x0 * b0[j] + x1 * b1[j]) + (x2 * b2[j] + x3 * b3[j]);
-            }
-        }
-        for (p, &x) in rest.iter().enumerate() {
-            let row = &b[(4 * fours.len() + p) * stride..][..n];
-            for (y, &b) in y.iter_mut().zip(row) {
-                *y += x * b;
-            }
-        }
-    }
-}
-
-simd! {
-    /// y = x · B, B stored column by column: each entry of y is a dot product.
-    fn row_times_columns(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
-        for (j, y) in y.iter_mut().enumerate() {
-            *y = vmath::dot(x, &b[j * stride..][..x.len()]);
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

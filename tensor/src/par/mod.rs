@@ -79,6 +79,14 @@ pub fn for_rows_reading(
     split(out, width, width.max(reads), &work);
 }
 
+/// Calls `work(first, part)` for consecutive parts of `out` of `len` numbers, of which the last may
+/// be shorter, however little work they are.
+pub fn for_parts(out: &mut [Float], len: usize, work: impl Fn(usize, &mut [Float]) + Sync) {
+    let parts = Parts::new(out, len.max(1));
+    // SAFETY: each piece is called once.
+    shared_out(parts.count(), &|part| work(part * len, unsafe { parts.part(part) }));
+}
+
 /// Not generic, so that the splitting is compiled once and not for every kernel.
 fn split(
     out: &mut [Float],
