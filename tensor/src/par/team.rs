@@ -75,7 +75,10 @@ pub(super) fn run(pieces: usize, work: &Work<'_>) -> bool {
     drop(close);
     let panic = team.board.panic().take();
     drop(lock);
-    panic.map_or(true, |panic| resume_unwind(panic))
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+    true
 }
 
 fn team() -> &'static Team {

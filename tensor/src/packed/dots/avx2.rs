@@ -280,7 +280,7 @@ unsafe fn widened(bytes: __m256i) -> [__m256i; 2] {
 }
 
 macro_rules! one_group {
-    ($($format:ident: $bytes:literal, $halves:literal, $min:literal, $group:expr;)*) => {$(
+    ($($format:ident: $bytes:literal, $halves:literal, $min:literal, $block:ident => $group:expr;)*) => {$(
         struct $format;
 
         impl Integers for $format {
@@ -289,10 +289,9 @@ macro_rules! one_group {
             const MIN: f32 = $min;
 
             #[inline(always)]
-            unsafe fn group(block: *const u8, _group: usize) -> [__m256i; 2] {
-                let group: unsafe fn(*const u8) -> [__m256i; 2] = $group;
+            unsafe fn group($block: *const u8, _group: usize) -> [__m256i; 2] {
                 // SAFETY: the caller gives a whole block and has checked the CPU.
-                unsafe { group(block) }
+                unsafe { $group }
             }
 
             #[inline(always)]
@@ -305,11 +304,11 @@ macro_rules! one_group {
 }
 
 one_group! {
-    Q8_0: 34, 1, 0.0, |block| unsafe { widened(_mm256_loadu_si256(block.add(2).cast())) };
-    Q4_0: 18, 1, -8.0, |block| unsafe { nibbles(block.add(2)) };
-    Q4_1: 20, 2, 1.0, |block| unsafe { nibbles(block.add(4)) };
-    Q5_0: 22, 1, -16.0, |block| unsafe { both(nibbles(block.add(6)), fifth_bits(block.add(2))) };
-    Q5_1: 24, 2, 1.0, |block| unsafe { both(nibbles(block.add(8)), fifth_bits(block.add(4))) };
+    Q8_0: 34, 1, 0.0, block => widened(_mm256_loadu_si256(block.add(2).cast()));
+    Q4_0: 18, 1, -8.0, block => nibbles(block.add(2));
+    Q4_1: 20, 2, 1.0, block => nibbles(block.add(4));
+    Q5_0: 22, 1, -16.0, block => both(nibbles(block.add(6)), fifth_bits(block.add(2)));
+    Q5_1: 24, 2, 1.0, block => both(nibbles(block.add(8)), fifth_bits(block.add(4)));
 }
 
 #[inline(always)]

@@ -46,7 +46,7 @@ simd! {
                 for lane in 0..8 {
                     let magnitude = x[lane].abs();
                     largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
-                    nothing[lane] += x[lane] - x[lane]; // NaN, where it is not finite
+                    nothing[lane] += x[lane] * 0.0; // NaN, where it is not finite
                 }
             }
             let largest = largest.iter().fold(0.0f32, |a, &b| a.max(b));
