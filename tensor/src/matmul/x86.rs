@@ -6,7 +6,7 @@ use crate::simd::InstructionSet;
 use crate::{Float, Precision};
 use std::arch::x86_64::*;
 use std::hint::black_box;
-use std::mem::{transmute, transmute_copy};
+use std::mem::transmute_copy;
 
 /// The kernel for an instruction set, with or without its products of bfloat16.
 pub(super) fn kernel(
@@ -21,7 +21,11 @@ pub(super) fn kernel(
         (InstructionSet::Avx512, Precision::F32) => Some(&AVX512),
         #[cfg(not(attendant_f64))]
         (InstructionSet::Avx512, Precision::Bf16) if has_bf16 => Some(&AVX512_BF16),
-        (InstructionSet::Avx512, Precision::Bf16) => Some(&AVX512_ROUNDED),
+        // Without products of bfloat16, or in the f64 build, which has none.
+        (InstructionSet::Avx512, Precision::Bf16) => {
+            let _ = has_bf16;
+            Some(&AVX512_ROUNDED)
+        }
     }
 }
 
@@ -80,7 +84,7 @@ impl Word for Pair {
         const { assert!(LANES == 16) };
         // SAFETY: 16 lanes are a register, and the two types are the same bits.
         unsafe {
-            let a = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(self.0 as i32));
+            let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(self.0 as i32));
             let sum = _mm512_dpbf16_ps(transmute_copy(sums), a, transmute_copy(b));
             *sums = transmute_copy(&sum);
         }
