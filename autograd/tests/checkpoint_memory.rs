@@ -9,7 +9,7 @@ const LAYERS: usize = 30;
 
 fn layer(x: &Var, w: &Var) -> Var {
     let hidden = (x.matmul(w) * x).gelu_tanh();
-    hidden.matmul(&w.transpose(0, 1)).softmax(-1) + x
+    hidden.matmul(&w.transpose(0, 1)).softmax(-1).sigmoid() + x
 }
 
 /// Memory beyond the inputs: after the forward pass, and the most between two layers of backward.
@@ -43,6 +43,6 @@ fn a_checkpointed_network_holds_little_more_than_the_inputs_of_its_layers() {
     let (forward, backward) = held(in_runs, &x, &w);
     assert!(forward <= (LAYERS + 2) * one, "{forward}");
     assert!(backward <= (LAYERS + 2) * one + of_one_layer, "{backward}");
-    assert!(whole.0 > 3 * forward && whole.1 > 3 * backward, "{whole:?} {forward} {backward}");
+    assert!(whole.0 > 4 * forward && whole.1 > 3 * backward, "{whole:?} {forward} {backward}");
     assert_eq!(live_bytes(), x.value().bytes() + w.value().bytes());
 }

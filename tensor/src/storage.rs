@@ -103,7 +103,7 @@ impl Drop for Buffer {
         if self.capacity < SMALLEST_POOLED {
             release(self.start, self.capacity);
         } else {
-            pool().give_back(self.start, self.capacity);
+            pool().give_back(self.start, self.len, self.capacity);
         }
     }
 }
@@ -112,6 +112,8 @@ impl Drop for Buffer {
 struct Pool {
     waiting: BTreeMap<usize, Vec<NonNull<Float>>>,
     waiting_numbers: usize,
+    /// What was asked for; `live_numbers` counts the larger buffers that were at hand.
+    asked_numbers: usize,
     live_numbers: usize,
     peak_live_numbers: usize,
 }
@@ -122,14 +124,15 @@ unsafe impl Send for Pool {}
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     waiting: BTreeMap::new(),
     waiting_numbers: 0,
+    asked_numbers: 0,
     live_numbers: 0,
     peak_live_numbers: 0,
 });
 
-/// Bytes that tensors hold just now, in buffers of 1,024 numbers or more; those that wait in the
-/// pool are not among them.
+/// Bytes of the numbers that tensors hold just now, where there are 1,024 or more of them; buffers that
+/// wait in the pool are not among them, nor is what a reused buffer is larger than its tensor.
 pub fn live_bytes() -> usize {
-    pool().live_numbers * size_of::<Float>()
+    pool().asked_numbers * size_of::<Float>()
 }
 
 fn pool() -> MutexGuard<'static, Pool> {
@@ -156,14 +159,16 @@ impl Pool {
                 (start, len)
             }
         };
+        self.asked_numbers += len;
         self.live_numbers += capacity;
         self.peak_live_numbers = self.peak_live_numbers.max(self.live_numbers);
         (start, capacity)
     }
 
-    fn give_back(&mut self, start: NonNull<Float>, capacity: usize) {
+    fn give_back(&mut self, start: NonNull<Float>, len: usize, capacity: usize) {
         self.waiting.entry(capacity).or_default().push(start);
         self.waiting_numbers += capacity;
+        self.asked_numbers -= len;
         self.live_numbers -= capacity;
     }
 
