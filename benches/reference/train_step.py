@@ -1,25 +1,22 @@
-"""Measures one training step of GPT-2 in PyTorch + Transformers: the peer of our `train_step`.
+"""One training step in PyTorch + Transformers: the peer of our `train_step`.
 
-A step is forward with labels, backward, clipping to global norm 1, fused AdamW on all parameters,
-and gradients set to None. Weights (GPT-2's initialization) and ids are random, the ids the same
-each step; dropout is 0. PyTorch runs at its best in eager mode: SDPA attention, fused AdamW,
-all threads; bf16 is autocast over f32 parameters. Nothing is downloaded.
+A step is forward, loss, backward, clipping to global norm 1, fused AdamW on all that is trained (weight
+decay 0.01 on matrices), and gradients set to None. Token ids are ours, the same each step; so are the
+weights where --model names a folder. Dropout is 0. PyTorch runs at its best in eager mode: SDPA
+attention, fused AdamW, all threads; bf16 is autocast over f32 parameters. Nothing is downloaded.
 
-Set up (outside the clone), from the root of the repository:
-
-    python3 -m venv /tmp/reference
-    /tmp/reference/bin/pip install -r benches/reference/requirements.txt
-    /tmp/reference/bin/python benches/reference/train_step.py --preset gpt2 --json
+    bash benches/reference/setup.sh target/reference
+    target/reference/bin/python benches/reference/train_step.py --preset gpt2 --json
 """
 
-import argparse
 import json
-import resource
+import pathlib
 import statistics
-import time
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+import transformers
+
+import turns
 
 PRESETS = {
     "gpt2": dict(n_layer=12, n_embd=768, n_head=12, n_positions=1024, vocab_size=50257),
@@ -28,73 +25,118 @@ PRESETS = {
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--preset", choices=PRESETS, default="gpt2")
+    parser = turns.arguments(__doc__.split("\n")[0])
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--preset", choices=PRESETS, default="gpt2", help="random weights")
+    source.add_argument("--model", type=pathlib.Path, metavar="DIR", help="a model's folder")
     parser.add_argument("--batch", type=int, default=4, metavar="B", help="rows")
     parser.add_argument("--seq", type=int, default=256, metavar="T", help="tokens of a row")
     steps_help = "steps; the first warms up and is not timed, unless it is the only one"
     parser.add_argument("--steps", type=int, default=5, metavar="N", help=steps_help)
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
-    parser.add_argument("--threads", type=int, metavar="N", help="default: PyTorch's own choice")
+    lora_help = "train adapters of this rank alone, on q_proj and v_proj"
+    parser.add_argument("--lora", type=int, metavar="R", help=lora_help)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
-    if min(args.batch, args.steps, args.threads or 1) < 1:
-        parser.error("--batch, --steps and --threads must be at least 1")
-    context = PRESETS[args.preset]["n_positions"]
-    if not 2 <= args.seq <= context:
-        parser.error(f"--seq must be from 2 to {context}, the context of {args.preset}")
+    if min(args.batch, args.steps, args.threads or 1, args.lora or 1) < 1:
+        parser.error("--batch, --steps, --threads and --lora must be at least 1")
+    if args.seq < 2:
+        parser.error("--seq must be at least 2")
     return args
 
 
-def build_model(preset):
-    dropout = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
-    special = dict(bos_token_id=None, eos_token_id=None)
-    config = GPT2Config(
-        **PRESETS[preset], **dropout, **special, use_cache=False, attn_implementation="sdpa"
+def build_model(args):
+    options = dict(attn_implementation="sdpa", dtype=torch.float32)
+    if args.model is None:
+        dropout = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+        special = dict(bos_token_id=None, eos_token_id=None)
+        config = transformers.GPT2Config(**PRESETS[args.preset], **dropout, **special)
+        config.use_cache = False
+        return transformers.AutoModelForCausalLM.from_config(config, **options).train()
+    config = transformers.AutoConfig.from_pretrained(args.model)
+    for name in vars(config):
+        if name.endswith(("_pdrop", "_dropout", "_dropout_prob")):
+            setattr(config, name, 0.0)
+    config.use_cache = False
+    is_classifier = any("SequenceClassification" in name for name in config.architectures)
+    kind = (
+        transformers.AutoModelForSequenceClassification
+        if is_classifier
+        else transformers.AutoModelForCausalLM
     )
-    return GPT2LMHeadModel(config).train()
+    model = kind.from_pretrained(args.model, config=config, **options).train()
+    return model if args.lora is None else with_adapters(model, args.lora)
 
 
-def train_step(model, optimizer, ids, precision):
-    """Returns the loss before the update."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-        loss = model(input_ids=ids, labels=ids).loss  # Transformers shifts the labels
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.item()
+def with_adapters(model, rank):
+    import peft
+
+    config = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=["q_proj", "v_proj"])
+    return peft.get_peft_model(model, config)
+
+
+def make_batch(model, args):
+    """A decoder's inputs and targets overlap by all but one token; an encoder's rows have classes."""
+    vocab_size = model.config.vocab_size
+    if model.config.architectures and "Classification" in model.config.architectures[0]:
+        ids = torch.tensor(turns.ids(args.batch * args.seq, vocab_size)).view(args.batch, args.seq)
+        return dict(input_ids=ids, labels=torch.arange(args.batch) % model.config.num_labels)
+    shape = (args.batch, args.seq + 1)
+    ids = torch.tensor(turns.ids(shape[0] * shape[1], vocab_size)).view(shape)
+    targets = ids[:, 1:].contiguous()
+    return dict(input_ids=ids[:, :-1].contiguous(), labels=targets, shift_labels=targets)
+
+
+def make_optimizer(model):
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        dict(params=[p for p in trained if p.dim() >= 2], weight_decay=0.01),
+        dict(params=[p for p in trained if p.dim() < 2], weight_decay=0.0),
+    ]
+    groups = [group for group in groups if group["params"]]
+    return trained, torch.optim.AdamW(groups, lr=1e-4, fused=True)
+
+
+def make_step(model, args):
+    """A function that takes a step and returns the loss before the update."""
+    batch = make_batch(model, args)
+    trained, optimizer = make_optimizer(model)
+
+    def step():
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.precision == "bf16"):
+            loss = model(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return turns.timed(step)
 
 
 def main():
     args = parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     torch.manual_seed(0)
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = build_model(args.preset)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    ids = torch.randint(model.config.vocab_size, (args.batch, args.seq))
-
-    seconds = []
-    for _ in range(args.steps):
-        start = time.perf_counter()
-        loss = train_step(model, optimizer, ids, args.precision)
-        seconds.append(time.perf_counter() - start)
-    if args.steps > 1:
-        seconds = seconds[1:]
-
-    median = statistics.median(seconds)
+    step = make_step(build_model(args), args)
+    if args.turns:
+        turns.serve(step, args)
+        return
+    done = [step() for _ in range(args.steps)]
+    median = statistics.median(turn["ms"] for turn in done[1:] or done)
     result = {
-        "preset": args.preset,
         "batch": args.batch,
         "seq": args.seq,
         "steps": args.steps,
         "precision": args.precision,
         "threads": torch.get_num_threads(),
-        "ms_per_step": 1e3 * median,
-        "tokens_per_second": args.batch * args.seq / median,
-        "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # Linux: KiB
-        "loss": loss,
+        "ms_per_step": median,
+        "tokens_per_second": args.batch * args.seq / median * 1e3,
+        "peak_rss_bytes": turns.peak_rss_bytes(),
+        "loss": done[-1]["loss"],
         "torch": torch.__version__,
     }
     if args.json:
