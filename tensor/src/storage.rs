@@ -9,12 +9,12 @@
 use crate::Float;
 use crate::packed::Packed;
 use memmap2::Mmap;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use memory::{Memory, allocate, try_allocate};
 use std::collections::BTreeMap;
-use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const ALIGNMENT: usize = 64;
+mod memory;
+
 /// Buffers below this many numbers are not worth a place in the pool.
 const SMALLEST_POOLED: usize = 1024;
 
@@ -61,24 +61,16 @@ pub struct OutOfMemory {
 
 /// An owned, aligned run of numbers.
 pub(crate) struct Buffer {
-    start: NonNull<Float>,
+    /// Taken when it is dropped, not before.
+    memory: Option<Memory>,
     len: usize,
-    capacity: usize,
 }
-
-// SAFETY: a buffer owns its memory; shared access only reads.
-unsafe impl Send for Buffer {}
-// SAFETY: as above.
-unsafe impl Sync for Buffer {}
 
 impl Buffer {
     /// A buffer of `len` numbers whose values are left over from earlier use.
     pub fn stale(len: usize) -> Buffer {
-        if len < SMALLEST_POOLED {
-            return Buffer { start: allocate(len), len, capacity: len };
-        }
-        let (start, capacity) = pool().take(len);
-        Buffer { start, len, capacity }
+        let memory = if len < SMALLEST_POOLED { allocate(len) } else { pool().take(len) };
+        Buffer { memory: Some(memory), len }
     }
 
     pub fn zeros(len: usize) -> Buffer {
@@ -88,38 +80,34 @@ impl Buffer {
     }
 
     pub fn as_slice(&self) -> &[Float] {
-        // SAFETY: `start` points to at least `len` numbers, initialized since allocation.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+        &self.memory.as_ref().expect(ALIVE).as_slice()[..self.len]
     }
 
     pub fn as_mut_slice(&mut self) -> &mut [Float] {
-        // SAFETY: as above, and `&mut self` makes this the only access.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+        &mut self.memory.as_mut().expect(ALIVE).as_mut_slice()[..self.len]
     }
 }
 
+const ALIVE: &str = "memory is there until the buffer is dropped";
+
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.capacity < SMALLEST_POOLED {
-            release(self.start, self.capacity);
-        } else {
-            pool().give_back(self.start, self.len, self.capacity);
+        let memory = self.memory.take().expect(ALIVE);
+        if memory.capacity() >= SMALLEST_POOLED {
+            pool().give_back(memory, self.len);
         }
     }
 }
 
 /// Buffers that wait for their next use, by capacity, and the count of numbers in use.
 struct Pool {
-    waiting: BTreeMap<usize, Vec<NonNull<Float>>>,
+    waiting: BTreeMap<usize, Vec<Memory>>,
     waiting_numbers: usize,
     /// What was asked for; `live_numbers` counts the larger buffers that were at hand.
     asked_numbers: usize,
     live_numbers: usize,
     peak_live_numbers: usize,
 }
-
-// SAFETY: the pool owns the memory behind its pointers.
-unsafe impl Send for Pool {}
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     waiting: BTreeMap::new(),
@@ -142,51 +130,50 @@ fn pool() -> MutexGuard<'static, Pool> {
 
 impl Pool {
     /// The smallest waiting buffer of `len` to 1.25 × `len` numbers, or a new one.
-    fn take(&mut self, len: usize) -> (NonNull<Float>, usize) {
+    fn take(&mut self, len: usize) -> Memory {
         let fitting = self
             .waiting
             .range(len..=len.saturating_add(len / 4))
             .next()
             .map(|(&capacity, _)| capacity);
-        let (start, capacity) = match fitting {
-            Some(capacity) => (self.remove(capacity), capacity),
+        let memory = match fitting {
+            Some(capacity) => self.remove(capacity),
             None => {
                 self.trim(len);
-                let start = try_allocate(len).unwrap_or_else(|| {
+                try_allocate(len).unwrap_or_else(|| {
                     self.release_waiting();
                     allocate(len)
-                });
-                (start, len)
+                })
             }
         };
         self.asked_numbers += len;
-        self.live_numbers += capacity;
+        self.live_numbers += memory.capacity();
         self.peak_live_numbers = self.peak_live_numbers.max(self.live_numbers);
-        (start, capacity)
+        memory
     }
 
-    fn give_back(&mut self, start: NonNull<Float>, len: usize, capacity: usize) {
-        self.waiting.entry(capacity).or_default().push(start);
+    fn give_back(&mut self, memory: Memory, len: usize) {
+        let capacity = memory.capacity();
+        self.waiting.entry(capacity).or_default().push(memory);
         self.waiting_numbers += capacity;
         self.asked_numbers -= len;
         self.live_numbers -= capacity;
     }
 
-    fn remove(&mut self, capacity: usize) -> NonNull<Float> {
+    fn remove(&mut self, capacity: usize) -> Memory {
         let list = self.waiting.get_mut(&capacity).expect("a list of this capacity");
-        let start = list.pop().expect("no empty list is kept");
+        let memory = list.pop().expect("no empty list is kept");
         if list.is_empty() {
             self.waiting.remove(&capacity);
         }
         self.waiting_numbers -= capacity;
-        start
+        memory
     }
 
     /// Gives all waiting buffers back to the system, which has refused another.
     fn release_waiting(&mut self) {
         while let Some((&capacity, _)) = self.waiting.last_key_value() {
-            let start = self.remove(capacity);
-            release(start, capacity);
+            self.remove(capacity);
         }
     }
 
@@ -197,34 +184,9 @@ impl Pool {
         let bound = peak.saturating_add(peak / 8);
         while wanted.saturating_add(self.waiting_numbers) > bound {
             let Some((&capacity, _)) = self.waiting.last_key_value() else { break };
-            let start = self.remove(capacity);
-            release(start, capacity);
+            self.remove(capacity);
         }
     }
-}
-
-fn layout(capacity: usize) -> Option<Layout> {
-    let bytes = capacity.max(1).checked_mul(size_of::<Float>())?;
-    Layout::from_size_align(bytes, ALIGNMENT).ok()
-}
-
-fn try_allocate(capacity: usize) -> Option<NonNull<Float>> {
-    let layout = layout(capacity)?;
-    // SAFETY: the layout's size is not zero. Zeroed, so that stale contents are always numbers.
-    NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Float>())
-}
-
-fn allocate(capacity: usize) -> NonNull<Float> {
-    try_allocate(capacity).unwrap_or_else(|| {
-        let bytes = capacity.saturating_mul(size_of::<Float>());
-        std::panic::panic_any(OutOfMemory { bytes })
-    })
-}
-
-fn release(start: NonNull<Float>, capacity: usize) {
-    let layout = layout(capacity).expect("it was allocated with this layout");
-    // SAFETY: `allocate` made it with the same layout, and its owner lets go of it here.
-    unsafe { dealloc(start.as_ptr().cast(), layout) }
 }
 
 #[cfg(test)]
@@ -235,7 +197,7 @@ mod tests {
     fn buffers_are_aligned_and_reused() {
         let first = Buffer::stale(54_321);
         let address = first.as_slice().as_ptr() as usize;
-        assert_eq!(address % ALIGNMENT, 0);
+        assert_eq!(address % memory::ALIGNMENT, 0);
         drop(first);
         // Other tests share the pool, so that only "some buffer came back" can be asserted.
         assert!(pool().waiting_numbers > 0);

@@ -31,8 +31,9 @@ const PANELS: usize = 1 << 21;
 const TILE: [usize; 2] = [96, 512];
 /// As many tiles are worth having: threads that end at different times wait for each other.
 const TILES: usize = 24;
-/// Lanes and steps along k that a thread packs at a time.
-const PACKED: [usize; 2] = [96, 256];
+/// Lanes and steps along k that a thread packs at a time, where memory runs from lane to lane and
+/// where it runs along k.
+const PACKED: [[usize; 2]; 2] = [[1024, 16], [48, 1024]];
 
 /// C = A · B, or C += A · B where it is `added`.
 pub(super) struct Blocked<'a> {
@@ -154,10 +155,11 @@ impl Blocked<'_> {
         let stride = k.len().div_ceil(depth) * width;
         let mut buffer = Buffer::stale(lanes.len().div_ceil(width) * stride);
         let out = Output(buffer.as_mut_slice().as_mut_ptr());
-        let parts: Vec<_> = ranges(lanes.clone(), PACKED[0], width)
+        let most = PACKED[usize::from(factor.runs_along_k())];
+        let parts: Vec<_> = ranges(lanes.clone(), most[0], width)
             .into_iter()
             .flat_map(|lanes| {
-                let steps = ranges(k.clone(), PACKED[1], depth);
+                let steps = ranges(k.clone(), most[1], depth);
                 steps.into_iter().map(move |k| (lanes.clone(), k))
             })
             .collect();
@@ -236,15 +238,18 @@ impl Blocked<'_> {
             for (a_panel, row) in tile.rows.clone().step_by(rows).enumerate() {
                 let height = rows.min(tile.rows.end - row);
                 let multiply = self.kernel.multiply[height - 1];
+                // Each of the first few tiles brings its share of the next panel of B.
+                let next = (panel + 1) * b_stride + a_panel * words * columns / Kernel::FETCHED;
+                let next = b.wrapping_add(next);
                 // SAFETY: as the caller says.
                 unsafe {
                     let (a, b) = (a.add(a_panel * a_stride), b.add(panel * b_stride));
                     let c = self.c.at(row * self.c_stride + column);
                     if width == columns {
-                        multiply(words, a, b, c, self.c_stride, added);
+                        multiply(words, a, b, c, self.c_stride, added, next);
                     } else {
                         let mut whole = [0.0; MOST];
-                        multiply(words, a, b, whole.as_mut_ptr(), columns, false);
+                        multiply(words, a, b, whole.as_mut_ptr(), columns, false, next);
                         put(&whole, columns, [height, width], c, self.c_stride, added);
                     }
                 }

@@ -19,6 +19,11 @@ pub(super) enum Factor<'a> {
 }
 
 impl Factor<'_> {
+    /// Whether neighbours in memory are steps along k.
+    pub fn runs_along_k(&self) -> bool {
+        matches!(self, Factor::Lanes(_) | Factor::Plain { strides: [_, 1], .. })
+    }
+
     /// Packs a range of lanes and steps into panels at `out`, `panel_stride` words apart.
     ///
     /// # Safety

@@ -5,6 +5,7 @@
 //! copied, lanes along which k runs are turned. Numbers are rounded on the way where the precision
 //! says so, and what is missing in the last panel is zero.
 
+use super::kernel::{FIRST, fetch};
 use crate::Float;
 use crate::precision::round;
 
@@ -68,6 +69,10 @@ impl Packing for Paired {
 /// Steps along k that are packed of one panel before the next: few enough that the parts of memory
 /// that neighbouring panels share are still in the cache.
 const STEPS: usize = 16;
+/// So many parts further, memory is asked for.
+const AHEAD: usize = 4;
+/// Numbers in a cache line.
+const LINE: usize = 64 / size_of::<Float>();
 
 /// [`Pack`] into panels of LANES.
 ///
@@ -81,9 +86,14 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     out: *mut Float,
     panel_stride: usize,
 ) {
-    for step in (0..steps).step_by(STEPS) {
-        for panel in 0..lanes.div_ceil(LANES) {
-            let lane = panel * LANES;
+    let [panels, parts] = [lanes.div_ceil(LANES), steps.div_ceil(STEPS)];
+    // As memory runs: along k first, or from lane to lane.
+    let along_k = strides[1] == 1;
+    let [outer, inner] = if along_k { [panels, parts] } else { [parts, panels] };
+    for outer in 0..outer {
+        for inner in 0..inner {
+            let [panel, steps_before] = if along_k { [outer, inner] } else { [inner, outer] };
+            let [lane, step] = [panel * LANES, steps_before * STEPS];
             let sizes = [LANES.min(lanes - lane), STEPS.min(steps - step)];
             // SAFETY: the part lies inside of x, its words inside of the panel.
             unsafe {
@@ -107,9 +117,21 @@ unsafe fn part<P: Packing, const LANES: usize>(
     unsafe {
         match (strides, sizes == [LANES, STEPS]) {
             ([1, stride], true) => {
+                for step in 0..STEPS {
+                    for lane in (0..LANES).step_by(LINE) {
+                        let ahead = lane + AHEAD * LANES;
+                        fetch::<FIRST, _>(x.wrapping_add(ahead + step * stride));
+                    }
+                }
                 write::<P, LANES>(out, STEPS, |lane, step| *x.add(lane + step * stride));
             }
             ([stride, 1], true) => {
+                for lane in 0..LANES {
+                    for step in (0..STEPS).step_by(LINE) {
+                        let ahead = step + AHEAD * STEPS;
+                        fetch::<FIRST, _>(x.wrapping_add(ahead + lane * stride));
+                    }
+                }
                 for lane in (0..LANES).step_by(SIDE) {
                     for word in (0..STEPS / P::DEPTH).step_by(SIDE) {
                         let x = x.add(lane * stride + word * P::DEPTH);

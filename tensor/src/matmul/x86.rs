@@ -34,6 +34,13 @@ pub(super) fn has_bf16() -> bool {
     is_x86_feature_detected!("avx512bf16")
 }
 
+/// Whether it does so faster than `f32`: AMD's make two products for one, Intel's two in the time of four.
+pub(super) fn has_fast_bf16() -> bool {
+    let vendor = __cpuid(0);
+    let amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+    has_bf16() && amd.as_flattened() == b"AuthenticAMD"
+}
+
 #[cfg(not(attendant_f64))]
 use {
     __m256 as Ymm, __m512 as Zmm, _mm256_fmadd_ps as fma_ymm, _mm256_set1_ps as broadcast_ymm,
@@ -99,9 +106,10 @@ unsafe fn avx2<const ROWS: usize>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
+    next: *const Float,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 6, YMM>(words, a, b, c, c_stride, added) }
+    unsafe { tile::<Float, ROWS, 6, YMM>(words, a, b, c, c_stride, added, next) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
@@ -112,9 +120,10 @@ unsafe fn avx512<const ROWS: usize>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
+    next: *const Float,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 12, ZMM>(words, a, b, c, c_stride, added) }
+    unsafe { tile::<Float, ROWS, 12, ZMM>(words, a, b, c, c_stride, added, next) }
 }
 
 #[cfg(not(attendant_f64))]
@@ -126,9 +135,12 @@ unsafe fn avx512_bf16<const ROWS: usize>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
+    next: *const Float,
 ) {
     // SAFETY: as the caller says; panels of this kernel hold pairs.
-    unsafe { tile::<Pair, ROWS, 12, ZMM>(words, a.cast(), b.cast(), c, c_stride, added) }
+    unsafe {
+        tile::<Pair, ROWS, 12, ZMM>(words, a.cast(), b.cast(), c, c_stride, added, next.cast())
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
