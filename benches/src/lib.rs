@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`work`] | the pieces of work: a training step, decoding, single operations |
 //! | [`turns`] | how a program does one piece of work at a time, when another tells it to |
+//! | [`peers`] | the same work here and elsewhere, in turn |
 
+pub mod peers;
 pub mod turns;
 pub mod work;
 

@@ -1,0 +1,200 @@
+//! How fast is it beside PyTorch, JAX and llama.cpp, at the same work, in turn?
+//!
+//! `cargo bench --bench peers -- --list`; the head of `docs/performance.md` says how all is measured.
+
+use attendant_benches::exit_with;
+use attendant_benches::peers::{
+    Outcome, Paths, Record, Roofline, Row, page, plot, rows, smallest, with,
+};
+use attendant_benches::work::Source;
+use clap::Parser;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::thread::available_parallelism;
+use train::Preset;
+
+/// Does the same work here and elsewhere, in turn.
+#[derive(Parser)]
+struct Arguments {
+    /// The Python that the others run in
+    #[arg(long, env = "ATTENDANT_PYTHON", default_value = "python3")]
+    python: PathBuf,
+    /// SmolLM2 as a quantized GGUF file
+    #[arg(long)]
+    gguf: Option<PathBuf>,
+    /// The folder of all-MiniLM-L6-v2
+    #[arg(long)]
+    model_minilm: Option<PathBuf>,
+    /// Where the models of random weights are written, as folders that all load
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers"))]
+    write_models: PathBuf,
+    /// Rows whose names begin so; all where absent
+    #[arg(long)]
+    only: Vec<String>,
+    /// Turns of each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Threads of each; all cores where absent
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Put the rows into docs/performance.json, and make the page and the plot of it
+    #[arg(long)]
+    write: bool,
+    /// Only make the page and the plot
+    #[arg(long)]
+    page: bool,
+    /// Only name the rows
+    #[arg(long)]
+    list: bool,
+    /// Rows that are over in seconds, to see that all works
+    #[arg(long)]
+    test: bool,
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// What `cargo bench FILTER` hands to every bench: a part of a row's name, perhaps of none
+    #[arg(hide = true)]
+    filter: Option<String>,
+}
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    exit_with(|| run(&arguments))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut rows = if arguments.test { smallest() } else { rows() };
+    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    if arguments.list {
+        rows.iter().for_each(|row| println!("{:28} {}", row.name, row.title));
+        return Ok(());
+    }
+    let record = Path::new(ROOT).join("docs/performance.json");
+    if arguments.page {
+        return write_page(&Record::read(&record)?);
+    }
+    if !arguments.only.is_empty() {
+        rows.retain(|row| arguments.only.iter().any(|only| row.name.starts_with(only)));
+        if rows.is_empty() {
+            return Err(format!("--only: no row begins so; they are {}", names.join(", ")).into());
+        }
+    }
+    rows.retain(|row| arguments.filter.as_ref().is_none_or(|filter| row.name.contains(filter)));
+    let paths = paths(arguments)?;
+    train::set_threads(Some(paths.threads))?;
+    let versions = versions(&arguments.python);
+    let mut failures = Vec::new();
+    for row in &rows {
+        write_models(row, arguments)?;
+        let roofline = Roofline::measure(paths.threads);
+        println!("{roofline}");
+        let rounds = if arguments.test { 2 } else { arguments.rounds as usize };
+        let outcome = with(row, &paths, rounds, roofline, &versions);
+        tell(&outcome);
+        if let Err(reason) = check(&outcome) {
+            eprintln!("{reason}");
+            failures.push(row.name.clone());
+        } else if arguments.write && !arguments.test {
+            let mut known = Record::read(&record)?;
+            known.insert(outcome, &names);
+            known.write(&record)?;
+            write_page(&known)?;
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(format!("rows that can't be taken: {}", failures.join(", ")).into()),
+    }
+}
+
+fn check(outcome: &Outcome) -> Result<(), String> {
+    if let Some(reason) = outcome.ours().and_then(|ours| ours.failed.as_ref()) {
+        return Err(format!("{}: ours failed: {reason}", outcome.name));
+    }
+    outcome.check_losses()
+}
+
+fn write_page(record: &Record) -> Result<(), Box<dyn Error>> {
+    let docs = Path::new(ROOT).join("docs");
+    fs::write(docs.join("performance.md"), page(record))?;
+    if let Some(svg) = plot(record) {
+        fs::write(docs.join("performance.svg"), svg)?;
+    }
+    Ok(())
+}
+
+fn paths(arguments: &Arguments) -> Result<Paths, Box<dyn Error>> {
+    let cores = available_parallelism()?.get();
+    Ok(Paths {
+        models: arguments.write_models.clone(),
+        gguf: arguments.gguf.clone(),
+        python: arguments.python.clone(),
+        scripts: Path::new(env!("CARGO_MANIFEST_DIR")).join("reference"),
+        ours: vec![
+            ("train_step", env!("CARGO_BIN_EXE_train_step").into()),
+            ("decode", env!("CARGO_BIN_EXE_decode").into()),
+            ("operation", env!("CARGO_BIN_EXE_operation").into()),
+        ],
+        threads: arguments.threads.unwrap_or(cores),
+    })
+}
+
+/// Writes the models that a row loads, where they are not there yet.
+fn write_models(row: &Row, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let shown: Vec<String> = row.sides.iter().map(|side| side.shown()).collect();
+    let minilm = arguments.model_minilm.as_ref().map(|path| ("minilm", Source::files(path)));
+    let presets = [
+        ("gpt2", Preset::Gpt2),
+        ("mini", Preset::Mini),
+        ("tiny", Preset::Tiny),
+        ("smollm2", Preset::Smollm2),
+    ];
+    let presets = presets.map(|(name, preset)| (name, Source::preset(preset)));
+    for (name, source) in presets.into_iter().chain(minilm) {
+        let place = format!("{{models}}/{name} ");
+        if shown.iter().any(|shown| shown.contains(&place)) {
+            source.write(&arguments.write_models.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Of the packages that the rows are compared with; empty where there is no such Python.
+fn versions(python: &Path) -> BTreeMap<String, String> {
+    let script = "import importlib.metadata, json
+versions = {}
+for name in ['torch', 'transformers', 'peft', 'jax', 'optax', 'llama-cpp-python']:
+    try: versions[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError: pass
+print(json.dumps(versions))";
+    let output = Command::new(python).args(["-c", script]).output();
+    output.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok()).unwrap_or_default()
+}
+
+/// A line for each that was compared with.
+fn tell(outcome: &Outcome) {
+    let Some(ours) = outcome.ours() else { return };
+    let share =
+        outcome.share_of_roofline().map(|share| format!(", {:.0} % of peak", 100.0 * share));
+    let speed = outcome.speed(ours).unwrap_or(f64::NAN);
+    println!("{}: {speed:.1} {}{}", outcome.name, outcome.unit, share.unwrap_or_default());
+    for peer in outcome.peers() {
+        match (&peer.failed, outcome.speed_ratio(peer)) {
+            (Some(reason), _) => println!("  {} did not run: {reason}", peer.name),
+            (None, Some(ratio)) => {
+                let memory = outcome.memory_ratio(peer).unwrap_or(f64::NAN);
+                print!("  {ratio:.2} times as fast as {}, in {memory:.2} of its memory", peer.name);
+                match outcome.loss_difference(peer) {
+                    Some(difference) => println!("; losses differ by {difference:.1e}"),
+                    None => println!(),
+                }
+            }
+            (None, None) => println!("  {} took no turn", peer.name),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the machine can do: multiplications a second, bytes a second.
+
+use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display, Formatter};
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+use tensor::{Precision, peak_flops, with_precision};
+
+/// What no program can exceed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Roofline {
+    /// Multiplications and additions a second, of `f32`.
+    pub flops_f32: f64,
+    /// The same of numbers rounded to bfloat16.
+    pub flops_bf16: f64,
+    /// Bytes a second that all threads together read from memory.
+    pub bytes_per_second: f64,
+}
+
+impl Roofline {
+    /// Measures it on this many threads, those of the pool for multiplications; takes a second.
+    pub fn measure(threads: usize) -> Roofline {
+        Roofline {
+            flops_f32: with_precision(Precision::F32, peak_flops),
+            flops_bf16: with_precision(Precision::Bf16, peak_flops),
+            bytes_per_second: read_bandwidth(threads, 256 << 20),
+        }
+    }
+}
+
+impl Display for Roofline {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let [f32, bf16, bytes] = [self.flops_f32, self.flops_bf16, self.bytes_per_second];
+        let giga = |x: f64| x / 1e9;
+        write!(
+            f,
+            "{:.0} GFLOP/s in f32, {:.0} in bf16, {:.1} GB/s read from memory",
+            giga(f32),
+            giga(bf16),
+            giga(bytes)
+        )
+    }
+}
+
+/// Bytes a second of reading `bytes`, more than the caches hold, on all threads: the best of five.
+fn read_bandwidth(threads: usize, bytes: usize) -> f64 {
+    let numbers = vec![1u64; bytes / 8];
+    let part = numbers.len().div_ceil(threads);
+    let pass = || {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for part in numbers.chunks(part) {
+                scope.spawn(|| black_box(sum(part)));
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    bytes as f64 / (0..5).map(|_| pass()).fold(f64::INFINITY, f64::min)
+}
+
+/// Eight sums side by side, so that reading is all that takes time.
+fn sum(numbers: &[u64]) -> u64 {
+    let (rows, rest) = numbers.as_chunks::<8>();
+    let mut sums = [0u64; 8];
+    for row in rows {
+        for (sum, x) in sums.iter_mut().zip(row) {
+            *sum = sum.wrapping_add(*x);
+        }
+    }
+    sums.iter().chain(rest).fold(0, |sum, x| sum.wrapping_add(*x))
+}
+
+/// The processor's name, where the system tells it.
+pub fn cpu_name() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("model name"));
+    let name = line.map(|line| line.trim_start_matches([' ', '\t', ':']).trim());
+    name.filter(|name| !name.is_empty()).unwrap_or(std::env::consts::ARCH).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_summed_once() {
+        assert_eq!(sum(&[1; 37]), 37);
+        assert_eq!(sum(&[]), 0);
+    }
+
+    #[test]
+    fn a_machine_does_something() {
+        let bytes = read_bandwidth(2, 1 << 20);
+        assert!(bytes.is_finite() && bytes > 1e6, "{bytes}");
+        assert!(!cpu_name().is_empty());
+    }
+}
