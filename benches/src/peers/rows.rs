@@ -307,7 +307,14 @@ pub fn rows() -> Vec<Row> {
 
 /// Rows that are over in seconds, to see that all works.
 pub fn smallest() -> Vec<Row> {
-    vec![TINY.step(2, 16, "f32", false), matmul([16, 16, 16], "bf16"), attention(16, "f32")]
+    let model = "--model {models}/tiny --precision f32";
+    let sides = [(Program::Ours("decode"), model), (PYTORCH_TEXT, model)];
+    vec![
+        TINY.step(2, 16, "f32", false),
+        texts("tiny", TINY.title, "f32", (16, 4), sides, None),
+        matmul([16, 16, 16], "bf16"),
+        attention(16, "f32"),
+    ]
 }
 
 #[cfg(test)]
