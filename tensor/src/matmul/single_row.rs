@@ -78,8 +78,12 @@ simd! {
 }
 
 simd! {
-    /// y += x · B, B stored row by row: B's rows, each times an entry of x, are added.
-    pub(super) fn row_times_rows(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
+    /// y += x · B, B stored row by row, `stride` from one to the next: B's rows, each times an entry
+    /// of x, are added on the calling thread, four at a time.
+    ///
+    /// # Panics
+    /// If B is shorter than that.
+    pub fn row_times_rows(x: &[Float], b: &[Float], stride: usize, y: &mut [Float]) {
         let n = y.len();
         let (fours, rest) = x.as_chunks::<4>();
         for (block, &[x0, x1, x2, x3]) in fours.iter().enumerate() {

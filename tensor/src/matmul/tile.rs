@@ -7,6 +7,8 @@
 //! over k, whatever the block, so that its bits depend neither on the cut nor on the width of the
 //! registers.
 
+pub use super::single_row::row_times_rows as add_rows;
+
 use crate::simd::{InstructionSet, instruction_set};
 use crate::{Float, Tensor};
 

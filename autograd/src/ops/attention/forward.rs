@@ -26,6 +26,7 @@ struct Piece<'a> {
     sum: &'a mut [Float],
 }
 
+/// For any number of queries.
 pub(super) fn forward(heads: &Heads) -> Outcome {
     let &[batch_size, n_heads, n_queries, _] = heads.q.shape() else { unreachable!() };
     let stats = [batch_size, n_heads, n_queries];
