@@ -4,9 +4,18 @@
 //! instruction set and for any number of threads.
 
 use crate::Float;
+use std::hint::black_box;
 
 /// Partial sums of a reduction; one AVX-512 register of `f32`.
 pub const LANES: usize = 16;
+
+/// The lanes, put somewhere as a whole. What combines lanes would otherwise lead the compiler to keep
+/// them in parts of several registers, in the loop that summed them up too: ten times the
+/// instructions.
+#[inline(always)]
+pub(crate) fn stored(lanes: [Float; LANES]) -> [Float; LANES] {
+    black_box(lanes)
+}
 
 #[inline(always)]
 pub(crate) fn tree(mut lanes: [Float; LANES], combine: impl Fn(Float, Float) -> Float) -> Float {
@@ -30,6 +39,7 @@ pub fn sum_of(x: &[Float], f: impl Fn(Float) -> Float) -> Float {
             lanes[lane] += f(block[lane]);
         }
     }
+    let mut lanes = stored(lanes);
     for (lane, &x) in rest.iter().enumerate() {
         lanes[lane] += f(x);
     }
@@ -48,6 +58,7 @@ pub fn sum_of_two(x: &[Float], y: &[Float], f: impl Fn(Float, Float) -> Float) -
             lanes[lane] += f(x[lane], y[lane]);
         }
     }
+    let mut lanes = stored(lanes);
     for (lane, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
         lanes[lane] += f(x, y);
     }
@@ -76,6 +87,7 @@ fn fold(x: &[Float], start: Float, combine: impl Fn(Float, Float) -> Float) -> F
             lanes[lane] = combine(lanes[lane], block[lane]);
         }
     }
+    let mut lanes = stored(lanes);
     for (lane, &x) in rest.iter().enumerate() {
         lanes[lane] = combine(lanes[lane], x);
     }
