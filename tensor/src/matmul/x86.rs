@@ -7,6 +7,7 @@ use crate::{Float, Precision};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 use std::mem::transmute_copy;
+use std::sync::OnceLock;
 
 /// The kernel for an instruction set, with or without its products of bfloat16.
 pub(super) fn kernel(
@@ -34,11 +35,15 @@ pub(super) fn has_bf16() -> bool {
     is_x86_feature_detected!("avx512bf16")
 }
 
-/// Whether it does so faster than `f32`: AMD's make two products for one, Intel's two in the time of four.
+/// Whether it does so faster than `f32`: AMD's make two products for one, Intel's two in the time of
+/// four. The CPU is asked once: on a virtual machine each answer takes as long as a small product.
 pub(super) fn has_fast_bf16() -> bool {
-    let vendor = __cpuid(0);
-    let amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
-    has_bf16() && amd.as_flattened() == b"AuthenticAMD"
+    static IS_FAST: OnceLock<bool> = OnceLock::new();
+    *IS_FAST.get_or_init(|| {
+        let vendor = __cpuid(0);
+        let amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+        has_bf16() && amd.as_flattened() == b"AuthenticAMD"
+    })
 }
 
 #[cfg(not(attendant_f64))]
