@@ -35,8 +35,10 @@ impl Packed {
     /// All of `bytes` as `len` numbers, or `None` where they are not as many.
     pub fn owned(bytes: Arc<[u8]>, format: Format, len: usize) -> Option<Packed> {
         let fits = format.bytes_of(len) == Some(bytes.len());
-        let bytes = Bytes::Owned(bytes);
-        fits.then(|| Packed { bytes, format, len, plain: OnceLock::new() })
+        fits.then(|| {
+            let bytes = Bytes::owned(bytes);
+            Packed { bytes, format, len, plain: OnceLock::new() }
+        })
     }
 
     /// `len` numbers from byte `start` of `map`, or `None` where they do not lie inside.
