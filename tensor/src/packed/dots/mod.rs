@@ -1,26 +1,34 @@
 //! Dot products of a few rows with packed rows, read once and never unpacked as a whole.
 //!
 //! A token of decoding is a product of one row with each matrix, as fast as memory gives the matrix
-//! if the arithmetic keeps up. With AVX2 quantized numbers are multiplied as whole numbers
-//! ([`sixteen_bits`]), four rows at a time; the portable code converts each number and multiplies.
+//! if the arithmetic keeps up. Quantized numbers are multiplied as whole numbers ([`sixteen_bits`]),
+//! four rows at a time: with AVX-512 and VNNI four blocks of 32 at once, [`two_bytes`] for each number
+//! of `x`; with AVX2 a block, and those of 256, after the other. The portable code converts each
+//! number and multiplies.
 
 #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
 mod avx2;
 #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
+mod avx512;
+#[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
 mod sixteen_bits;
+#[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
+mod two_bytes;
 
 use super::format::{Block, by_block, last};
 use super::{Rows, blocks, floats, super_blocks};
 use crate::vmath::{LANES, tree};
 use crate::{Float, par, simd};
 use std::array::from_fn;
+use std::ops::Range;
 
-/// Bytes of a piece of work, where a matrix is small: a microsecond or two.
-const SMALL_PIECE: usize = 12 << 10;
+/// Bytes of a piece of work, where a matrix is small: a microsecond. What a thread asks for ahead of
+/// time at the end of its piece is another's.
+const SMALL_PIECE: usize = 24 << 10;
 /// The same where it is large.
 const LARGE_PIECE: usize = 128 << 10;
 /// Most pieces of a matrix, unless they would be larger than that.
-const PIECES: usize = 24;
+const PIECES: usize = 12;
 
 /// Where results go, of which threads write each its own.
 struct Output(*mut Float);
@@ -60,7 +68,34 @@ impl Rows<'_> {
 struct Left<'a> {
     rows: Vec<&'a [Float]>,
     #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
-    fast: Option<avx2::Left<'a>>,
+    fast: Option<Fast<'a>>,
+}
+
+/// The same for an instruction set.
+#[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
+enum Fast<'a> {
+    Avx512(avx512::Left),
+    Avx2(avx2::Left<'a>),
+}
+
+#[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
+impl<'a> Fast<'a> {
+    fn new(format: super::Format, rows: &[&'a [f32]]) -> Option<Fast<'a>> {
+        let avx512 = avx512::Left::new(format, rows).map(Fast::Avx512);
+        avx512.or_else(|| avx2::Left::new(format, rows).map(Fast::Avx2))
+    }
+
+    /// # Safety
+    /// No other thread writes these columns of `y [m, count]`.
+    unsafe fn dots(&self, columns: &Rows<'_>, some: Range<usize>, y: &Output) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match self {
+                Fast::Avx512(left) => left.dots(columns, some, y),
+                Fast::Avx2(left) => left.dots(columns, some, y),
+            }
+        }
+    }
 }
 
 impl<'a> Left<'a> {
@@ -68,14 +103,14 @@ impl<'a> Left<'a> {
         let rows: Vec<&[Float]> = x.chunks_exact(columns.width).collect();
         Left {
             #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
-            fast: avx2::Left::new(columns.format, &rows),
+            fast: Fast::new(columns.format, &rows),
             rows,
         }
     }
 
     /// # Safety
     /// `y [m, count]` is written by no other thread in these columns.
-    unsafe fn dots(&self, columns: &Rows<'_>, some: std::ops::Range<usize>, y: &Output) {
+    unsafe fn dots(&self, columns: &Rows<'_>, some: Range<usize>, y: &Output) {
         #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
         if let Some(fast) = &self.fast {
             // SAFETY: as the caller says.

@@ -9,7 +9,8 @@ use crate::{Float, simd};
 
 /// How many numbers share a scale.
 pub(super) const GROUP: usize = 32;
-const LARGEST: f32 = 32_767.0;
+/// The largest number that two bytes with signs make: 256 · 127 + 127.
+const LARGEST: f32 = 32_639.0;
 /// A group without a larger number than this counts as zeros; its scale would be no normal number.
 const SMALLEST: f32 = LARGEST * f32::MIN_POSITIVE;
 
@@ -94,7 +95,7 @@ mod tests {
         for broken in [Float::NAN, Float::INFINITY, Float::NEG_INFINITY] {
             x[40] = broken;
             let rounded = SixteenBits::of(&x);
-            assert_eq!(rounded.q[..4], [32_767, -32_767, 1, 0]);
+            assert_eq!(rounded.q[..4], [32_639, -32_639, 1, 0]);
             assert!(rounded.scales[1].is_nan() && rounded.sums[1].is_nan());
         }
         let tiny = SixteenBits::of(&[1e-38; 32]);
