@@ -1,10 +1,10 @@
-//! How fast is it beside PyTorch, JAX and llama.cpp, at the same work, in turn?
+//! How fast is it beside PyTorch, JAX, candle, burn and llama.cpp, at the same work, in turn?
 //!
 //! `cargo bench --bench peers -- --list`; the head of `docs/performance.md` says how all is measured.
 
 use attendant_benches::exit_with;
 use attendant_benches::peers::{
-    Outcome, Paths, Record, Roofline, Row, page, plot, rows, smallest, with,
+    Outcome, Paths, Record, Roofline, Row, locked_versions, page, plot, rows, smallest, with,
 };
 use attendant_benches::work::Source;
 use clap::Parser;
@@ -22,6 +22,12 @@ struct Arguments {
     /// The Python that the others run in
     #[arg(long, env = "ATTENDANT_PYTHON", default_value = "python3")]
     python: PathBuf,
+    /// Where the programs of benches/compare are
+    #[arg(long, value_name = "DIR", default_value = COMPARE_PROGRAMS)]
+    compare: PathBuf,
+    /// First build those programs, candle and burn: some minutes, once
+    #[arg(long, conflicts_with = "compare")]
+    build: bool,
     /// SmolLM2 as a quantized GGUF file
     #[arg(long)]
     gguf: Option<PathBuf>,
@@ -61,6 +67,8 @@ struct Arguments {
 }
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const COMPARE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compare");
+const COMPARE_PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compare/target/release");
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -85,9 +93,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
     }
     rows.retain(|row| arguments.filter.as_ref().is_none_or(|filter| row.name.contains(filter)));
+    if arguments.build {
+        build()?;
+    }
     let paths = paths(arguments)?;
     train::set_threads(Some(paths.threads))?;
-    let versions = versions(&arguments.python);
+    let versions = versions(&arguments.python)?;
     let mut failures = Vec::new();
     for row in &rows {
         write_models(row, arguments)?;
@@ -135,6 +146,7 @@ fn paths(arguments: &Arguments) -> Result<Paths, Box<dyn Error>> {
         gguf: arguments.gguf.clone(),
         python: arguments.python.clone(),
         scripts: Path::new(env!("CARGO_MANIFEST_DIR")).join("reference"),
+        compare: arguments.compare.clone(),
         ours: vec![
             ("train_step", env!("CARGO_BIN_EXE_train_step").into()),
             ("decode", env!("CARGO_BIN_EXE_decode").into()),
@@ -164,8 +176,20 @@ fn write_models(row: &Row, arguments: &Arguments) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Of the packages that the rows are compared with; empty where there is no such Python.
-fn versions(python: &Path) -> BTreeMap<String, String> {
+/// Builds candle's and burn's programs, in their folder, whose own settings of cargo say for which CPU.
+fn build() -> Result<(), Box<dyn Error>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    for overriding in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR"] {
+        cargo.env_remove(overriding);
+    }
+    match cargo.args(["build", "--release", "--locked"]).current_dir(COMPARE).status()?.success() {
+        true => Ok(()),
+        false => Err("--build: candle and burn can't be built".into()),
+    }
+}
+
+/// Of the packages that the rows are compared with; those of Python where there is such a Python.
+fn versions(python: &Path) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
     let script = "import importlib.metadata, json
 versions = {}
 for name in ['torch', 'transformers', 'peft', 'jax', 'optax', 'llama-cpp-python']:
@@ -173,7 +197,11 @@ for name in ['torch', 'transformers', 'peft', 'jax', 'optax', 'llama-cpp-python'
     except importlib.metadata.PackageNotFoundError: pass
 print(json.dumps(versions))";
     let output = Command::new(python).args(["-c", script]).output();
-    output.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok()).unwrap_or_default()
+    let versions = output.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok());
+    let mut versions: BTreeMap<String, String> = versions.unwrap_or_default();
+    let lock = fs::read_to_string(Path::new(COMPARE).join("Cargo.lock"))?;
+    versions.extend(locked_versions(&lock, &["candle-core", "burn"]));
+    Ok(versions)
 }
 
 /// A line for each that was compared with.

@@ -15,7 +15,8 @@
 //! {"ms":531.2,"loss":10.94}
 //! {"peak_rss_bytes":2900000000}
 //! ```
-//! `reference/turns.py` is the same for programs in Python.
+//! `reference/turns.py` is the same for programs in Python, `compare/src/turns.rs` for those in other Rust
+//! libraries.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -11,6 +11,7 @@ mod page;
 mod plot;
 mod roofline;
 mod rows;
+mod versions;
 
 pub use contest::{contest, with};
 pub use contestant::Contestant;
@@ -19,3 +20,4 @@ pub use page::page;
 pub use plot::plot;
 pub use roofline::{Roofline, cpu_name};
 pub use rows::{Paths, Program, Row, Side, rows, smallest};
+pub use versions::locked_versions;

@@ -11,18 +11,18 @@ pub fn page(record: &Record) -> String {
 const INTRODUCTION: &str = "\
 # Performance
 
-Attendant beside PyTorch, JAX and llama.cpp: the same work, from the same weights and token ids, on the same
-machine, in turn. This page and its plot are made from [performance.json](performance.json) by
+Attendant beside PyTorch, JAX, candle, burn and llama.cpp: the same work, from the same weights and token ids,
+on the same machine, in turn. This page and its plot are made from [performance.json](performance.json) by
 
 ```sh
 bash benches/reference/setup.sh target/reference   # the Python with all that it is compared with
 bash examples/models.sh target/models              # two small real models
-cargo bench --bench peers -- --python target/reference/bin/python \\
+cargo bench --bench peers -- --build --python target/reference/bin/python \\
   --gguf target/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --model-minilm target/models/minilm --write
 ```
 
-`--list` names the rows, `--only NAME` measures those whose names begin so (the others stay as they were),
-`--rounds N` takes so many turns of each.
+`--build` is for candle and burn, once. `--list` names the rows, `--only NAME` measures those whose names begin
+so (the others stay as they were), `--rounds N` takes so many turns of each.
 
 ![how many times faster](performance.svg)
 ";
@@ -135,6 +135,13 @@ would take at the measured peak, in the time that ours took.
   last position alone scored; bf16 is weights in bf16. Operations in bf16 are on tensors in bf16.
 - **JAX**: the step is one compiled function, weights and optimizer state donated; compiling is not timed. bf16
   rounds the factors of matrix products. It is held to its threads by CPU affinity.
+- **candle** and **burn** (its CPU backend flex with automatic differentiation) are compiled for this CPU, their
+  matrix products with AVX-512, and run the operations of theirs that have a gradient: candle's LayerNorm and
+  softmax are of several operations, since those in one piece have none; burn's LayerNorm and causal attention
+  are its modules. GELU is written by σ in both, faster than their own; both use their own AdamW, and the norm of
+  all gradients is taken around it. candle is told the number of threads, since it counts cores. As all others it
+  runs on the system's allocator, which takes much of its step; *memory kept* is the same with an allocator that
+  gives nothing back.
 - **llama.cpp**, compiled for this CPU: the prompt in one batch, the cache in f16.
 - **Attendant**: bf16 rounds the factors of matrix products over f32 parameters; in decoding, matrices that are
   not quantized are kept in bf16.
@@ -150,7 +157,8 @@ fn commands(record: &Record) -> String {
         "\
 ## Row by row
 
-Programs are those of `benches/src/bin` and `benches/reference`; `{models}` and `{gguf}` are places of files.
+Programs are those of `benches/src/bin`, `benches/reference` and `benches/compare`; `{models}` and `{gguf}` are
+places of files.
 ",
     );
     for row in &record.rows {

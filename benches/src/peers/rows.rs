@@ -39,6 +39,8 @@ pub enum Program {
     Ours(&'static str),
     /// A script of `benches/reference`: whose work it does, and its file.
     Python(&'static str, &'static str),
+    /// A program of `benches/compare`: whose work it does, and its file.
+    Rust(&'static str, &'static str),
 }
 
 impl Program {
@@ -46,13 +48,13 @@ impl Program {
     pub fn name(self) -> &'static str {
         match self {
             Program::Ours(_) => "Attendant",
-            Program::Python(name, _) => name,
+            Program::Python(name, _) | Program::Rust(name, _) => name,
         }
     }
 
     fn file(self) -> &'static str {
         match self {
-            Program::Ours(file) | Program::Python(_, file) => file,
+            Program::Ours(file) | Program::Python(_, file) | Program::Rust(_, file) => file,
         }
     }
 }
@@ -75,6 +77,8 @@ pub struct Paths {
     pub python: PathBuf,
     /// The folder of the scripts.
     pub scripts: PathBuf,
+    /// The folder of the programs of `benches/compare`.
+    pub compare: PathBuf,
     /// Our programs.
     pub ours: Vec<(&'static str, PathBuf)>,
     /// Threads of each.
@@ -85,7 +89,7 @@ impl Paths {
     /// The command of a program that is to take turns.
     ///
     /// # Errors
-    /// If a file that it needs was not given.
+    /// If a file that it needs was not given, or it was not built.
     pub fn command(&self, side: &Side) -> Result<Command, String> {
         let mut command = match side.program {
             Program::Ours(name) => {
@@ -96,6 +100,14 @@ impl Paths {
                 let mut command = Command::new(&self.python);
                 command.args(["-W", "ignore"]).arg(self.scripts.join(script));
                 command
+            }
+            Program::Rust(_, name) => {
+                let program =
+                    self.compare.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+                if !program.is_file() {
+                    return Err("it is not built; --build does".into());
+                }
+                Command::new(program)
             }
         };
         let gguf = self.gguf.as_ref().map(|path| path.display().to_string());
@@ -116,6 +128,12 @@ const PYTORCH_STEP: Program = Program::Python("PyTorch", "train_step.py");
 const PYTORCH_TEXT: Program = Program::Python("PyTorch", "generate.py");
 const PYTORCH_OPERATION: Program = Program::Python("PyTorch", "operation.py");
 const JAX_STEP: Program = Program::Python("JAX", "jax_train_step.py");
+/// candle twice: as it is, and with an allocator that keeps what is freed.
+const RUST_STEPS: [(Program, &str); 3] = [
+    (Program::Rust("candle", "candle"), ""),
+    (Program::Rust("candle, memory kept", "candle"), "--keep-freed-memory"),
+    (Program::Rust("burn", "burn"), ""),
+];
 const LLAMA_CPP: Program = Program::Python("llama.cpp", "llama_cpp_generate.py");
 
 fn side(program: Program, arguments: &str) -> Side {
@@ -131,8 +149,8 @@ struct Trained {
     n_layers: f64,
     /// Heads times the width of one.
     width: f64,
-    /// Whether its scripts are PyTorch's alone.
-    in_jax: bool,
+    /// Whether JAX, candle and burn have it too.
+    is_gpt2: bool,
 }
 
 const GPT2: Trained = Trained {
@@ -141,7 +159,7 @@ const GPT2: Trained = Trained {
     matrices: 12.0 * 12.0 * 768.0 * 768.0 + 50257.0 * 768.0,
     n_layers: 12.0,
     width: 768.0,
-    in_jax: true,
+    is_gpt2: true,
 };
 const MINI: Trained = Trained {
     folder: "mini",
@@ -149,7 +167,7 @@ const MINI: Trained = Trained {
     matrices: 6.0 * 12.0 * 384.0 * 384.0 + 8192.0 * 384.0,
     n_layers: 6.0,
     width: 384.0,
-    in_jax: true,
+    is_gpt2: true,
 };
 const TINY: Trained = Trained {
     folder: "tiny",
@@ -157,7 +175,7 @@ const TINY: Trained = Trained {
     matrices: 4.0 * 12.0 * 192.0 * 192.0 + 4096.0 * 192.0,
     n_layers: 4.0,
     width: 192.0,
-    in_jax: true,
+    is_gpt2: true,
 };
 const SMOLLM2: Trained = Trained {
     folder: "smollm2",
@@ -166,7 +184,7 @@ const SMOLLM2: Trained = Trained {
     matrices: 30.0 * 576.0 * (2.0 * 576.0 + 2.0 * 192.0 + 3.0 * 1536.0) + 49152.0 * 576.0,
     n_layers: 30.0,
     width: 576.0,
-    in_jax: false,
+    is_gpt2: false,
 };
 const MINILM: Trained = Trained {
     folder: "minilm",
@@ -174,7 +192,7 @@ const MINILM: Trained = Trained {
     matrices: 6.0 * 12.0 * 384.0 * 384.0,
     n_layers: 6.0,
     width: 384.0,
-    in_jax: false,
+    is_gpt2: false,
 };
 
 impl Trained {
@@ -199,8 +217,12 @@ impl Trained {
             of(Program::Ours("train_step"), "r=8,targets=q_proj+v_proj"),
             of(PYTORCH_STEP, "8"),
         ];
-        if self.in_jax {
+        if self.is_gpt2 {
             sides.push(of(JAX_STEP, ""));
+        }
+        if self.is_gpt2 && precision == "f32" {
+            let side = |(program, more)| side(program, &format!("{arguments} {more}"));
+            sides.extend(RUST_STEPS.map(side));
         }
         let (kind, what) = match lora {
             true => ("lora", ", LoRA r = 8 on q and v"),
@@ -336,11 +358,16 @@ mod tests {
     #[test]
     fn names_differ_and_commands_are_whole() {
         let rows = rows();
+        let folder = tempfile::tempdir().unwrap();
+        for (program, _) in RUST_STEPS {
+            std::fs::write(folder.path().join(program.file()), "").unwrap();
+        }
         let paths = Paths {
             models: "models".into(),
             gguf: None,
             python: "python3".into(),
             scripts: "reference".into(),
+            compare: folder.path().into(),
             ours: ["train_step", "decode", "operation"].map(|name| (name, name.into())).into(),
             threads: 2,
         };
