@@ -4,7 +4,7 @@
 //! A training step asks for the same sizes again and again. Fresh memory from the operating
 //! system costs a page fault every 4 KiB, so a buffer that is let go waits in a pool for the next
 //! request of its size. The pool and the live buffers together never hold more than the live
-//! buffers once held at their peak, plus an eighth.
+//! buffers once held at their peak, plus an eighth or 64 MiB.
 
 use crate::Float;
 use crate::packed::Packed;
@@ -17,16 +17,13 @@ mod memory;
 
 /// Buffers below this many numbers are not worth a place in the pool.
 const SMALLEST_POOLED: usize = 1024;
+/// So many numbers may always wait: 64 MiB, so that small programs ask the system once.
+const SPARE: usize = 16 << 20;
 
 /// Where a tensor's numbers lie.
 pub(crate) enum Storage {
     Owned(Buffer),
-    /// `len` numbers from byte `start` of a map; alignment and bounds were checked when made.
-    Mapped {
-        map: Arc<Mmap>,
-        start: usize,
-        len: usize,
-    },
+    Mapped(Mapped),
     /// Numbers in fewer bits, unpacked as a whole only if someone asks for all of them.
     Packed(Packed),
 }
@@ -36,11 +33,7 @@ impl Storage {
         match self {
             Storage::Owned(buffer) => buffer.as_slice(),
             Storage::Packed(packed) => packed.as_slice(),
-            // SAFETY: `mapped` checked that the range lies in the map and is aligned; any bit
-            // pattern is a float; the map lives as long as `self`.
-            Storage::Mapped { map, start, len } => unsafe {
-                std::slice::from_raw_parts(map.as_ptr().add(*start).cast(), *len)
-            },
+            Storage::Mapped(mapped) => mapped.as_slice(),
         }
     }
 
@@ -48,7 +41,41 @@ impl Storage {
     pub fn mapped(map: Arc<Mmap>, start: usize, len: usize) -> Option<Storage> {
         let end = start.checked_add(len.checked_mul(size_of::<Float>())?)?;
         let aligned = (map.as_ptr() as usize + start).is_multiple_of(align_of::<Float>());
-        (aligned && end <= map.len()).then_some(Storage::Mapped { map, start, len })
+        let inside = aligned && end <= map.len();
+        inside.then_some(Storage::Mapped(Mapped { map, start, len }))
+    }
+}
+
+/// `len` numbers from byte `start` of a file that is mapped to be read; alignment and bounds were
+/// checked when it was made.
+pub(crate) struct Mapped {
+    map: Arc<Mmap>,
+    start: usize,
+    len: usize,
+}
+
+impl Mapped {
+    fn as_slice(&self) -> &[Float] {
+        // SAFETY: `Storage::mapped` checked that the range lies in the map and is aligned; any bit
+        // pattern is a float; the map lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(self.start).cast(), self.len) }
+    }
+}
+
+/// Its pages are let go at once: a parameter that is trained has become a copy, and others of the
+/// file may keep the map for long.
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if self.len > 0 {
+            let bytes = self.len * size_of::<Float>();
+            // SAFETY: the file's own pages, which nobody writes to: whoever still reads them reads
+            // them from the file again. Advice may be refused.
+            let _ = unsafe {
+                let advice = memmap2::UncheckedAdvice::DontNeed;
+                self.map.unchecked_advise_range(advice, self.start, bytes)
+            };
+        }
     }
 }
 
@@ -181,7 +208,7 @@ impl Pool {
     fn trim(&mut self, len: usize) {
         let wanted = self.live_numbers.saturating_add(len);
         let peak = self.peak_live_numbers.max(wanted);
-        let bound = peak.saturating_add(peak / 8);
+        let bound = peak.saturating_add((peak / 8).max(SPARE));
         while wanted.saturating_add(self.waiting_numbers) > bound {
             let Some((&capacity, _)) = self.waiting.last_key_value() else { break };
             self.remove(capacity);

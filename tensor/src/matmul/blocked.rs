@@ -16,9 +16,8 @@
 use super::Output;
 use super::factor::Factor;
 use super::kernel::Kernel;
-use crate::Float;
 use crate::storage::Buffer;
-use rayon::prelude::*;
+use crate::{Float, par};
 use std::ops::Range;
 
 /// Words along k that a register sums up before C is looked at.
@@ -94,13 +93,17 @@ impl Blocked<'_> {
                     let tiles = self.tiles(tile, &rows, &columns, &k);
                     // SAFETY: tiles are disjoint, and C is ours.
                     let compute = |tile: &Tile| unsafe { self.tile(tile, a.as_ref(), b.as_ref()) };
-                    if self.shared {
-                        tiles.par_iter().with_max_len(1).for_each(compute);
-                    } else {
-                        tiles.iter().for_each(compute);
-                    }
+                    self.for_each(&tiles, compute);
                 }
             }
+        }
+    }
+
+    fn for_each<T: Sync>(&self, items: &[T], work: impl Fn(&T) + Sync) {
+        if self.shared {
+            par::for_each_piece(items.len(), |index| work(&items[index]));
+        } else {
+            items.iter().for_each(work);
         }
     }
 
@@ -169,11 +172,7 @@ impl Blocked<'_> {
             // SAFETY: the buffer has room for all lanes and steps, and each part has its own words.
             unsafe { factor.pack(pack, part_lanes, part_k, out.at(start), stride) };
         };
-        if self.shared {
-            parts.par_iter().for_each(part)
-        } else {
-            parts.iter().for_each(part)
-        }
+        self.for_each(&parts, part);
         Panels { buffer, stride, lanes: lanes.clone() }
     }
 

@@ -29,11 +29,10 @@ pub mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Float, Precision, Tensor, precision, shape};
+use crate::{Float, Precision, Tensor, par, precision, shape};
 use blocked::Blocked;
 use factor::Factor;
 use kernel::{Kernel, kernel};
-use rayon::prelude::*;
 
 /// One matrix of a batch, or a part of one: rows, columns and their strides.
 #[derive(Clone, Copy)]
@@ -261,7 +260,7 @@ fn multiply_all(
                     product.blocked(kernel, a, b, c, shared && !many).run();
                 };
                 if shared && many {
-                    products.par_iter().for_each(compute);
+                    par::for_each_piece(products.len(), |index| compute(&products[index]));
                 } else {
                     products.iter().for_each(compute);
                 }
@@ -274,7 +273,7 @@ fn multiply_all(
                 let pieces_each = threads.div_ceil(products.len());
                 let pieces: Vec<Product> =
                     products.iter().flat_map(|product| product.cut(pieces_each)).collect();
-                pieces.par_iter().for_each(|piece| piece.compute(a, b, c));
+                par::for_each_piece(pieces.len(), |index| pieces[index].compute(a, b, c));
             }
         }
     }

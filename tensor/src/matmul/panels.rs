@@ -169,7 +169,7 @@ unsafe fn write<P: Packing, const LANES: usize>(
 }
 
 /// Words in a side of the squares that are turned: as many as a register of AVX2 holds.
-const SIDE: usize = 8;
+pub(super) const SIDE: usize = 8;
 
 /// SIDE words of some lanes along which k runs.
 #[inline(always)]
@@ -197,10 +197,10 @@ unsafe fn turn<P: Packing, const LANES: usize>(
 
 /// The square with rows and columns exchanged.
 #[inline(always)]
-fn transposed<W: Copy>(words: [[W; SIDE]; SIDE]) -> [[W; SIDE]; SIDE] {
+pub(super) fn transposed<W: Copy>(words: [[W; SIDE]; SIDE]) -> [[W; SIDE]; SIDE] {
     #[cfg(target_arch = "x86_64")]
     if size_of::<W>() == 4 {
-        // SAFETY: inlined where the CPU has AVX2; eight words of four bytes are a register.
+        // SAFETY: called where the CPU has AVX2; eight words of four bytes are a register.
         unsafe {
             let rows = std::mem::transmute_copy(&words);
             return std::mem::transmute_copy(&super::x86::transposed(rows));

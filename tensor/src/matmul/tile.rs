@@ -7,7 +7,10 @@
 //! over k, whatever the block, so that its bits depend neither on the cut nor on the width of the
 //! registers.
 
+mod transpose;
+
 pub use super::single_row::row_times_rows as add_rows;
+pub use transpose::transpose;
 
 use crate::simd::{InstructionSet, instruction_set};
 use crate::{Float, Tensor};

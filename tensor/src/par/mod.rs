@@ -11,6 +11,7 @@ mod team;
 use crate::Float;
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 
 /// Below this many numbers a second thread costs more than it brings.
 const GRAIN: usize = 16 * 1024;
@@ -129,7 +130,11 @@ pub fn for_each<T: Send>(pieces: Vec<T>, work: impl Fn(T) + Sync + Send) {
     if pieces.len() == 1 {
         return pieces.into_iter().for_each(work);
     }
-    pieces.into_par_iter().with_max_len(1).for_each(work);
+    let pieces: Vec<_> = pieces.into_iter().map(|piece| Mutex::new(Some(piece))).collect();
+    for_each_piece(pieces.len(), |index| {
+        let piece = pieces[index].lock().ok().and_then(|mut piece| piece.take());
+        piece.into_iter().for_each(&work); // Each is called for once.
+    });
 }
 
 /// The sum of `term(i)` over `0..count`, added in a fixed order on any number of threads.

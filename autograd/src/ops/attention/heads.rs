@@ -2,7 +2,7 @@
 
 use super::super::masked::Mask;
 use std::ops::Range;
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, tile};
 
 /// Queries of a tile. Scores are computed as `[keys, queries]`, so that what is kept for each query
 /// (its maximum, its sum) lies in one register beside its neighbours'.
@@ -92,20 +92,12 @@ pub(super) fn gather((x, stride): (&[Float], usize), width: usize, out: &mut [Fl
     }
 }
 
-/// `[QUERIES, width]` → `[width, QUERIES]`, each number times `scale`; what is beyond `rows` is zero.
-pub(super) fn transpose(
-    (x, stride): (&[Float], usize),
-    rows: usize,
-    scale: Float,
-    out: &mut [Float],
-) {
-    out.fill(0.0);
-    let width = out.len() / QUERIES;
-    for row in 0..rows {
-        for (column, &x) in x[row * stride..][..width].iter().enumerate() {
-            out[column * QUERIES + row] = scale * x;
-        }
+/// `[rows, width]` → `[width, QUERIES]`, each number times `scale`; what is beyond `rows` is zero.
+pub(super) fn transpose(x: (&[Float], usize), rows: usize, scale: Float, out: &mut [Float]) {
+    if rows < QUERIES {
+        out.fill(0.0);
     }
+    tile::transpose([rows, out.len() / QUERIES], scale, x, (out, QUERIES));
 }
 
 /// Columns that products of a tile with `queries` queries compute: whole registers.
