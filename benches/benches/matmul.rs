@@ -1,10 +1,13 @@
-//! How fast are matrix products of GPT-2's shapes? Throughput is in floating-point operations.
+//! How fast are matrix products of GPT-2's shapes, and how near to the peak? The textbook's three loops
+//! stand beside them.
 
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
+use attendant_benches::peers::Bound;
+use attendant_benches::roof::{measured, share};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tensor::Rng;
+use tensor::{Float, Precision, Rng, Tensor, with_precision};
 
 /// (name, m, k, n) for 1,024 tokens of GPT-2 124M.
 const SHAPES: [(&str, usize, usize, usize); 5] = [
@@ -12,23 +15,49 @@ const SHAPES: [(&str, usize, usize, usize); 5] = [
     ("feed-forward 1", 1024, 768, 3072),
     ("feed-forward 2", 1024, 3072, 768),
     ("output layer", 256, 768, 50257),
-    ("one token", 1, 768, 3072),
+    ("few rows", 64, 768, 3072),
 ];
 
+/// C_ij = Σ_p A_ip B_pj, the loops in the order in which memory lies.
+fn textbook(a: &Tensor, b: &Tensor) -> Vec<Float> {
+    let (k, n) = (a.size(1), b.size(1));
+    let mut c = vec![0.0; a.size(0) * n];
+    for (a, c) in a.data().chunks_exact(k).zip(c.chunks_exact_mut(n)) {
+        for (a, b) in a.iter().zip(b.data().chunks_exact(n)) {
+            c.iter_mut().zip(b).for_each(|(c, b)| *c += a * b);
+        }
+    }
+    c
+}
+
 fn matmul(criterion: &mut Criterion) {
+    let roof = measured();
     let mut group = criterion.benchmark_group("matmul");
     group.sample_size(10);
     let mut rng = Rng::seeded(1);
     for (name, m, k, n) in SHAPES {
         let (a, b) = (rng.normal(&[m, k], 1.0), rng.normal(&[k, n], 1.0));
-        group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
-        group.bench_function(BenchmarkId::new("a b", name), |bencher| {
-            bencher.iter(|| black_box(a.matmul(&b)));
-        });
-        let transposed = b.transpose(0, 1).contiguous();
-        group.bench_function(BenchmarkId::new("a bᵀ", name), |bencher| {
-            bencher.iter(|| black_box(a.matmul(&transposed.transpose(0, 1))));
-        });
+        let (a_columns, b_columns) =
+            (a.transpose(0, 1).contiguous(), b.transpose(0, 1).contiguous());
+        let flops = 2 * (m * k * n) as u64;
+        group.throughput(Throughput::Elements(flops));
+        let forms: [(&str, &dyn Fn() -> Tensor); 4] = [
+            ("a b", &|| a.matmul(&b)),
+            ("a bᵀ", &|| a.matmul(&b_columns.transpose(0, 1))),
+            ("aᵀ b", &|| a_columns.transpose(0, 1).matmul(&b)),
+            ("a b, bf16", &|| with_precision(Precision::Bf16, || a.matmul(&b))),
+        ];
+        for (form, multiply) in forms {
+            share(&format!("{name}, {form}"), Bound::Flops(flops as f64), &roof, multiply);
+            group.bench_function(BenchmarkId::new(form, name), |bencher| {
+                bencher.iter(|| black_box(multiply()));
+            });
+        }
+        if n < 50257 {
+            group.bench_function(BenchmarkId::new("textbook", name), |bencher| {
+                bencher.iter(|| black_box(textbook(&a, &b)));
+            });
+        }
     }
 }
 

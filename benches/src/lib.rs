@@ -5,8 +5,10 @@
 //! | [`work`] | the pieces of work: a training step, decoding, single operations |
 //! | [`turns`] | how a program does one piece of work at a time, when another tells it to |
 //! | [`peers`] | the same work here and elsewhere, in turn |
+//! | [`roof`] | how near to the machine's roof a bench comes |
 
 pub mod peers;
+pub mod roof;
 pub mod turns;
 pub mod work;
 

@@ -6,7 +6,7 @@ use super::cross_entropy::{cross_entropy_backward, cross_entropy_forward};
 use crate::{Gradient, Var, scope};
 use tensor::{Targets, Tensor};
 
-/// Scores that are held at once: 64 MiB of `f32`.
+/// Scores that are held at once, about: 64 MiB of `f32`.
 const SCORES: usize = 1 << 24;
 
 /// The summed negative log-likelihood of the targets under the scores x W.
@@ -52,7 +52,9 @@ fn linear_cross_entropy_in(x: &Var, w: &Var, targets: &Targets, scores: usize) -
     }
     let needs = [x, w].map(|input| scope::is_recording() && input.needs_gradient());
     let mut parts = Parts::new(x.value(), w.value(), needs);
-    let rows = (scores / (*vocab_size).max(1)).clamp(1, (*n).max(1));
+    // Parts of one size: the matrix is read for each, also for one of few rows.
+    let parts_of = (n * vocab_size + scores / 2) / scores;
+    let rows = n.div_ceil(parts_of.max(1)).max(1);
     let total: f64 =
         (0..*n).step_by(rows).map(|first| parts.add(first, rows.min(n - first), targets)).sum();
     let total = Tensor::scalar(total as tensor::Float);

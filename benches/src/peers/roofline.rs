@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
-use tensor::{Precision, peak_flops, with_precision};
+use tensor::{Float, Precision, Tensor, peak_flops, with_precision};
 
 /// What no program can exceed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl Roofline {
         Roofline {
             flops_f32: with_precision(Precision::F32, peak_flops),
             flops_bf16: with_precision(Precision::Bf16, peak_flops),
-            bytes_per_second: read_bandwidth(threads, 256 << 20),
+            bytes_per_second: read_bandwidth(threads, 512 << 20),
         }
     }
 }
@@ -45,12 +45,13 @@ impl Display for Roofline {
 
 /// Bytes a second of reading `bytes`, more than the caches hold, on all threads: the best of five.
 fn read_bandwidth(threads: usize, bytes: usize) -> f64 {
-    let numbers = vec![1u64; bytes / 8];
+    // A tensor's memory lies in large pages.
+    let numbers = Tensor::ones(&[bytes / size_of::<Float>()]);
     let part = numbers.len().div_ceil(threads);
     let pass = || {
         let start = Instant::now();
         thread::scope(|scope| {
-            for part in numbers.chunks(part) {
+            for part in numbers.data().chunks(part) {
                 scope.spawn(|| black_box(sum(part)));
             }
         });
@@ -59,17 +60,23 @@ fn read_bandwidth(threads: usize, bytes: usize) -> f64 {
     bytes as f64 / (0..5).map(|_| pass()).fold(f64::INFINITY, f64::min)
 }
 
-/// Eight sums side by side, so that reading is all that takes time.
-fn sum(numbers: &[u64]) -> u64 {
-    let (rows, rest) = numbers.as_chunks::<8>();
-    let mut sums = [0u64; 8];
-    for row in rows {
-        for (sum, x) in sums.iter_mut().zip(row) {
-            *sum = sum.wrapping_add(*x);
+/// Sums side by side of four ranges that are read at once, so that reading is all that takes time.
+fn sum(numbers: &[Float]) -> Float {
+    let (rows, rest) = numbers.as_chunks::<LANES>();
+    let quarter = rows.len() / 4;
+    let mut sums = [[0.0; LANES]; 4];
+    for row in 0..quarter {
+        for (range, sums) in sums.iter_mut().enumerate() {
+            let row = &rows[range * quarter + row];
+            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
     }
-    sums.iter().chain(rest).fold(0, |sum, x| sum.wrapping_add(*x))
+    let rest = rows[4 * quarter..].as_flattened().iter().chain(rest);
+    sums.as_flattened().iter().chain(rest).sum()
 }
+
+/// Numbers of a cache line.
+const LANES: usize = 64 / size_of::<Float>();
 
 /// The processor's name, where the system tells it.
 pub fn cpu_name() -> String {
@@ -85,8 +92,8 @@ mod tests {
 
     #[test]
     fn all_is_summed_once() {
-        assert_eq!(sum(&[1; 37]), 37);
-        assert_eq!(sum(&[]), 0);
+        assert_eq!(sum(&[1.0; 345]), 345.0);
+        assert_eq!(sum(&[]), 0.0);
     }
 
     #[test]
