@@ -1,10 +1,8 @@
 //! Bytes that several values share: of our own, or a part of a memory map.
 
-use memmap2::{Mmap, MmapMut};
+use crate::storage::memory::{LARGE_PAGE, large_pages};
+use memmap2::Mmap;
 use std::sync::Arc;
-
-/// So many bytes are worth large pages: see `storage/memory.rs`.
-const LARGE_PAGE: usize = 2 << 20;
 
 #[derive(Clone)]
 pub(crate) enum Bytes {
@@ -42,9 +40,7 @@ fn in_large_pages(bytes: &[u8]) -> Option<Bytes> {
     if bytes.len() < LARGE_PAGE {
         return None;
     }
-    let mut map = MmapMut::map_anon(bytes.len()).ok()?;
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage); // Advice may be refused.
+    let mut map = large_pages(bytes.len())?;
     map.copy_from_slice(bytes);
     Bytes::mapped(Arc::new(map.make_read_only().ok()?), 0, bytes.len())
 }

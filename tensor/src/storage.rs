@@ -13,7 +13,7 @@ use memory::{Memory, allocate, try_allocate};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-mod memory;
+pub(crate) mod memory;
 
 /// Buffers below this many numbers are not worth a place in the pool.
 const SMALLEST_POOLED: usize = 1024;
@@ -37,7 +37,7 @@ impl Storage {
         }
     }
 
-    /// `len` numbers from byte `start` of `map`, or `None` where they are not aligned or inside.
+    /// `len` numbers from byte `start` of `map`, which is that of a file, or `None` where they are not aligned or inside.
     pub fn mapped(map: Arc<Mmap>, start: usize, len: usize) -> Option<Storage> {
         let end = start.checked_add(len.checked_mul(size_of::<Float>())?)?;
         let aligned = (map.as_ptr() as usize + start).is_multiple_of(align_of::<Float>());

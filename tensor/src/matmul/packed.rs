@@ -158,9 +158,9 @@ mod tests {
         x.to_vec().iter().fold(0.0, |a, x| x.abs().max(a))
     }
 
-    /// How far a dot product of `k` numbers is at most, if `x` is rounded to whole numbers up to 32,639.
+    /// How far a dot product of `k` numbers is at most, if `x` is rounded to 16 bits.
     fn rounding(x: &Tensor, w: &Tensor) -> Float {
-        x.size(-1) as Float * largest(x) * largest(w) / 65_278.0
+        x.size(-1) as Float * largest(x) * largest(w) / 65_534.0
     }
 
     fn assert_close(found: &Tensor, expected: &Tensor) {

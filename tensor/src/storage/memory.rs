@@ -13,13 +13,13 @@ use std::ptr::NonNull;
 /// Bytes of a cache line, and of the longest register.
 pub(super) const ALIGNMENT: usize = 64;
 /// Bytes of a large page of x86-64 and of most others.
-const LARGE_PAGE: usize = 2 << 20;
+pub(crate) const LARGE_PAGE: usize = 2 << 20;
 
 /// Memory for some numbers, which is given back when it is dropped.
 pub(super) struct Memory {
     start: NonNull<Float>,
     capacity: usize,
-    /// Where `start` points to, if it is larger than a large page.
+    /// Where `start` points to, unless it is smaller than a large page.
     map: Option<MmapMut>,
 }
 
@@ -47,11 +47,17 @@ pub(super) fn try_allocate(capacity: usize) -> Option<Memory> {
         let start = NonNull::new(unsafe { alloc_zeroed(layout) }.cast())?;
         return Some(Memory { start, capacity, map: None });
     }
-    let mut map = MmapMut::map_anon(layout.size()).ok()?;
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage); // Advice may be refused.
+    let mut map = large_pages(layout.size())?;
     let start = NonNull::new(map.as_mut_ptr().cast())?;
     Some(Memory { start, capacity, map: Some(map) })
+}
+
+/// Zeros in pages of [`LARGE_PAGE`] where the system has them; `None` if it refuses the memory.
+pub(crate) fn large_pages(bytes: usize) -> Option<MmapMut> {
+    let map = MmapMut::map_anon(bytes).ok()?;
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage); // Advice may be refused.
+    Some(map)
 }
 
 fn layout(capacity: usize) -> Option<Layout> {
