@@ -49,9 +49,7 @@ fn linear_forward(x: &Tensor, w: &Tensor, b: &Tensor) -> Tensor {
             "",
         );
     }
-    let mut y = x.matmul(w);
-    y.apply_zip(b, |y, b| y + b);
-    y
+    x.affine(w, b)
 }
 
 #[cfg(test)]

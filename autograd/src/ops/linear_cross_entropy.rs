@@ -6,8 +6,8 @@ use super::cross_entropy::{cross_entropy_backward, cross_entropy_forward};
 use crate::{Gradient, Var, scope};
 use tensor::{Targets, Tensor};
 
-/// Scores that are held at once, about: 64 MiB of `f32`.
-const SCORES: usize = 1 << 24;
+/// Scores that are held at once, about: 128 MiB of `f32`.
+const SCORES: usize = 1 << 25;
 
 /// The summed negative log-likelihood of the targets under the scores x W.
 ///

@@ -13,9 +13,9 @@
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
 //! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
 
-use super::Output;
 use super::factor::Factor;
 use super::kernel::Kernel;
+use super::product::{Output, add};
 use crate::storage::Buffer;
 use crate::{Float, par};
 use std::ops::Range;
@@ -47,6 +47,8 @@ pub(super) struct Blocked<'a> {
     pub c: Output,
     pub c_stride: usize,
     pub added: bool,
+    /// Numbers that are added to each row of C in the end.
+    pub row: Option<&'a [Float]>,
     /// Whether threads share the work.
     pub shared: bool,
 }
@@ -194,6 +196,14 @@ impl Blocked<'_> {
             let b = self.panels(Side::B, b, own_b.as_mut(), &tile.columns, &k, word);
             // SAFETY: the panels hold these lanes and steps; the tile is ours.
             unsafe { self.step(tile, k.len().div_ceil(depth), a, b, self.added || k.start > 0) };
+        }
+        if let (Some(row), true) = (self.row, tile.k.end == self.k) {
+            let row = &row[tile.columns.clone()];
+            for index in tile.rows.clone() {
+                let c = self.c.at(index * self.c_stride + tile.columns.start);
+                // SAFETY: the tile is ours.
+                add(unsafe { std::slice::from_raw_parts_mut(c, row.len()) }, row);
+            }
         }
     }
 

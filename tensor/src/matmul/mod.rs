@@ -11,9 +11,8 @@
 //! | `kernel` | tiles of the output in registers |
 //! | [`tile`] | products that lie in a cache as they are, on the calling thread |
 //! | `packed` | products with a matrix in fewer bits |
-//! | here | a single row, where packing would cost more than the product |
-//!
-//! Without AVX2 the `matrixmultiply` crate computes a piece.
+//! | `single_row` | a single row, where packing would cost more than the product |
+//! | `product` | which of these computes a product, and its pieces |
 
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // There are no kernels.
 mod blocked;
@@ -24,45 +23,15 @@ mod packed;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // As above.
 mod panels;
 pub(crate) mod peak;
+mod product;
 mod single_row;
 pub mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Float, Precision, Tensor, par, precision, shape};
-use blocked::Blocked;
-use factor::Factor;
-use kernel::{Kernel, kernel};
-
-/// One matrix of a batch, or a part of one: rows, columns and their strides.
-#[derive(Clone, Copy)]
-struct Matrix {
-    offset: usize,
-    row_stride: usize,
-    column_stride: usize,
-}
-
-/// C[m × n] = A[m × k] · B[k × n], as offsets into three buffers; or C += A · B.
-#[derive(Clone, Copy)]
-struct Product {
-    m: usize,
-    k: usize,
-    n: usize,
-    a: Matrix,
-    b: Matrix,
-    c: Matrix,
-    /// The product's output is one row: decided before it is cut, so that a cut changes no bits.
-    single_row: bool,
-    /// The product is added to what C holds.
-    added: bool,
-}
-
-/// Products below this many multiplications are not worth a second thread.
-const SMALL: usize = 64 * 1024;
-/// As many products are shared out whole.
-const MANY: usize = 16;
-/// Pieces are cut at multiples of this many rows or columns, so that register tiles stay whole.
-const TILE: usize = 48;
+use crate::{Float, Precision, Tensor, precision, shape};
+use kernel::kernel;
+use product::{Matrix, Product, multiply_all};
 
 impl Tensor {
     /// The matrix product over the last two axes, leading axes broadcast.
@@ -90,11 +59,34 @@ impl Tensor {
             return product.reshape(&shape);
         }
         self.check_inner_sizes(other);
-        self.product(other)
+        self.product(other, None)
+    }
+
+    /// The affine map of the last axis, x W + b, in one pass over the result.
+    ///
+    /// ```math
+    /// y_{ij} = b_j + \sum_p x_{ip} W_{pj}
+    /// ```
+    /// `x [.., k]`, `w [k, n]`, `b [n]` → `[.., n]`; the bits are those of `x.matmul(w) + b`.
+    ///
+    /// # Panics
+    /// If the inner sizes differ, w is no matrix, or b is not as long as w is wide.
+    #[track_caller]
+    pub fn affine(&self, w: &Tensor, b: &Tensor) -> Tensor {
+        if w.rank() != 2 || b.shape != [w.size(1)] {
+            shape::wrong("affine", "b must be as long as w is wide", &[&w.shape, &b.shape], "");
+        }
+        if self.rank() < 2 || w.size(1) == 1 || w.packed().is_some() || self.packed().is_some() {
+            let mut y = self.matmul(w);
+            y.apply_zip(b, |y, b| y + b);
+            return y;
+        }
+        self.check_inner_sizes(w);
+        self.product(w, Some(b.contiguous().data()))
     }
 
     #[track_caller]
-    fn product(&self, other: &Tensor) -> Tensor {
+    fn product(&self, other: &Tensor, row: Option<&[Float]>) -> Tensor {
         if let Some(product) = packed::product(self, other) {
             return product;
         }
@@ -105,10 +97,10 @@ impl Tensor {
             *shape.last_mut().expect("rank above 2") = other.size(1);
             if !self.is_empty() {
                 let tall = self.reshape(&[rows, self.size(-1)]);
-                return tall.batched_product(other).reshape(&shape);
+                return tall.batched_product(other, row).reshape(&shape);
             }
         }
-        self.batched_product(other)
+        self.batched_product(other, row)
     }
 
     /// Adds the product of two matrices: `self [m, n] += a [m, k] · b [k, n]`.
@@ -137,7 +129,7 @@ impl Tensor {
         };
         if m * k * n > 0 {
             let [a, b] = [&a, &b].map(|x| &x.storage.as_slice()[x.offset..]);
-            multiply_all(kernel, &[product], a, b, self.data_mut());
+            multiply_all(kernel, &[product], [a, b], self.data_mut(), None);
         }
     }
 
@@ -172,12 +164,12 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn batched_product(&self, other: &Tensor) -> Tensor {
+    fn batched_product(&self, other: &Tensor, row: Option<&[Float]>) -> Tensor {
         let (m, k, n) = (self.size(-2), self.size(-1), other.size(-1));
         if n == 1 && m > 1 && other.strides[other.rank() - 2] == 1 {
             // A column is computed as the row that it is in memory.
-            let row = other.transpose(-2, -1).batched_product(&self.transpose(-2, -1));
-            return row.reshape(&[&row.shape()[..row.rank() - 2], &[m, 1]].concat());
+            let column = other.transpose(-2, -1).batched_product(&self.transpose(-2, -1), None);
+            return column.reshape(&[&column.shape()[..column.rank() - 2], &[m, 1]].concat());
         }
         let single_row = m == 1 && self.strides[self.rank() - 1] == 1;
         let kernel = kernel(precision());
@@ -185,7 +177,8 @@ impl Tensor {
         let (batch, products) = a.products(&b, single_row);
         let shape = [&batch[..], &[m, n]].concat();
         if k == 0 {
-            return Tensor::zeros(&shape);
+            let zeros = Tensor::zeros(&shape);
+            return row.map_or(zeros.clone(), |row| zeros + Tensor::new(row, &[n]));
         }
         let [a, b] = [&a, &b].map(|x| {
             let numbers = x.storage.as_slice();
@@ -193,7 +186,7 @@ impl Tensor {
         });
         Tensor::build(&shape, |c| {
             if !c.is_empty() {
-                multiply_all(kernel, &products, a, b, c);
+                multiply_all(kernel, &products, [a, b], c, row);
             }
         })
     }
@@ -237,166 +230,6 @@ fn rounded(a: &Tensor, b: &Tensor, rounds_itself: bool) -> (Tensor, Tensor) {
         (a.rounded_to_bf16(), b.rounded_to_bf16())
     }
 }
-
-/// Computes products of one batch, which are all of one size.
-fn multiply_all(
-    kernel: Option<&'static Kernel>,
-    products: &[Product],
-    a: &[Float],
-    b: &[Float],
-    c: &mut [Float],
-) {
-    let c = Output(c.as_mut_ptr());
-    let work = products.iter().map(|p| p.m * p.k * p.n).sum::<usize>();
-    let threads = rayon::current_num_threads();
-    let shared = work >= SMALL && threads > 1;
-    let blocked = kernel.filter(|_| !products[0].single_row);
-    // SAFETY: the products write disjoint parts of `c`, and so do their pieces.
-    unsafe {
-        match blocked {
-            Some(kernel) => {
-                let many = products.len() >= MANY || work / products.len() < SMALL;
-                let compute = |product: &Product| {
-                    product.blocked(kernel, a, b, c, shared && !many).run();
-                };
-                if shared && many {
-                    par::for_each_piece(products.len(), |index| compute(&products[index]));
-                } else {
-                    products.iter().for_each(compute);
-                }
-            }
-            None if products.len() == 1 && products[0].single_row => {
-                single_row::multiply(&products[0], a, b, c);
-            }
-            None if !shared => products.iter().for_each(|product| product.compute(a, b, c)),
-            None => {
-                let pieces_each = threads.div_ceil(products.len());
-                let pieces: Vec<Product> =
-                    products.iter().flat_map(|product| product.cut(pieces_each)).collect();
-                par::for_each_piece(pieces.len(), |index| pieces[index].compute(a, b, c));
-            }
-        }
-    }
-}
-
-/// The start of the output buffer, which threads write at disjoint places.
-#[derive(Clone, Copy)]
-struct Output(*mut Float);
-
-// SAFETY: see `multiply_all`: no two threads get the same numbers.
-unsafe impl Send for Output {}
-// SAFETY: as above.
-unsafe impl Sync for Output {}
-
-impl Output {
-    /// Where the number `offset` further is.
-    fn at(self, offset: usize) -> *mut Float {
-        self.0.wrapping_add(offset)
-    }
-}
-
-impl Product {
-    /// The product as the blocked one of a kernel.
-    fn blocked<'a>(
-        &self,
-        kernel: &'a Kernel,
-        a: &'a [Float],
-        b: &'a [Float],
-        c: Output,
-        shared: bool,
-    ) -> Blocked<'a> {
-        let factor = |numbers: &'a [Float], matrix: &Matrix, strides| Factor::Plain {
-            numbers: &numbers[matrix.offset.min(numbers.len())..],
-            strides,
-        };
-        Blocked {
-            kernel,
-            m: self.m,
-            k: self.k,
-            n: self.n,
-            a: factor(a, &self.a, [self.a.row_stride, self.a.column_stride]),
-            b: factor(b, &self.b, [self.b.column_stride, self.b.row_stride]),
-            c: Output(c.at(self.c.offset)),
-            c_stride: self.c.row_stride,
-            added: self.added,
-            shared,
-        }
-    }
-
-    /// Up to `count` pieces along the longer side of the output.
-    fn cut(&self, count: usize) -> Vec<Product> {
-        let longer = self.m.max(self.n);
-        let piece = longer.div_ceil(count).next_multiple_of(TILE);
-        (0..longer)
-            .step_by(piece)
-            .map(|start| {
-                let len = piece.min(longer - start);
-                let mut part = *self;
-                if self.m >= self.n {
-                    part.m = len;
-                    part.a.offset += start * self.a.row_stride;
-                    part.c.offset += start * self.c.row_stride;
-                } else {
-                    part.n = len;
-                    part.b.offset += start * self.b.column_stride;
-                    part.c.offset += start * self.c.column_stride;
-                }
-                part
-            })
-            .collect()
-    }
-
-    /// Computes C, or adds to it.
-    ///
-    /// # Safety
-    /// No other thread may read or write this product's part of `c`.
-    unsafe fn compute(&self, a: &[Float], b: &[Float], c: Output) {
-        if self.single_row {
-            let x = &a[self.a.offset..][..self.k];
-            // SAFETY: the caller gives this part of `c` to us alone; rows of C are contiguous.
-            let y = unsafe { std::slice::from_raw_parts_mut(c.0.add(self.c.offset), self.n) };
-            if self.b.column_stride == 1 {
-                if !self.added {
-                    y.fill(0.0);
-                }
-                return single_row::row_times_rows(x, &b[self.b.offset..], self.b.row_stride, y);
-            }
-            if self.b.row_stride == 1 && !self.added {
-                return single_row::row_times_columns(
-                    x,
-                    &b[self.b.offset..],
-                    self.b.column_stride,
-                    y,
-                );
-            }
-        }
-        let (a, b) = (a[self.a.offset.min(a.len())..].as_ptr(), &b[self.b.offset.min(b.len())..]);
-        // SAFETY: the strides come from tensors that checked their bounds; `c` as above.
-        unsafe {
-            gemm(
-                self.m,
-                self.k,
-                self.n,
-                1.0,
-                a,
-                self.a.row_stride as isize,
-                self.a.column_stride as isize,
-                b.as_ptr(),
-                self.b.row_stride as isize,
-                self.b.column_stride as isize,
-                if self.added { 1.0 } else { 0.0 },
-                c.0.add(self.c.offset),
-                self.c.row_stride as isize,
-                self.c.column_stride as isize,
-            );
-        }
-    }
-}
-
-#[cfg(attendant_f64)]
-use matrixmultiply::dgemm as gemm;
-#[cfg(not(attendant_f64))]
-use matrixmultiply::sgemm as gemm;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@
 use super::blocked::Blocked;
 use super::factor::Factor;
 use super::kernel::kernel;
-use super::{Matrix, Output, Product, SMALL, TILE, multiply_all};
+use super::product::{Matrix, Output, Product, SMALL, TILE, multiply_all};
 use crate::packed::Rows;
 use crate::precision::round_to_bf16;
 use crate::storage::Buffer;
@@ -60,7 +60,7 @@ fn by_columns(x: &Tensor, columns: &Rows) -> Tensor {
                 single_row: false,
                 added: false,
             };
-            multiply_all(None, &[product], x, panel, y);
+            multiply_all(None, &[product], [x, panel], y, None);
         });
     })
 }
@@ -83,7 +83,7 @@ fn by_rows(x: &Tensor, rows: &Rows) -> Tensor {
                 single_row: m == 1,
                 added: first > 0,
             };
-            multiply_all(None, &[product], x, panel, y);
+            multiply_all(None, &[product], [x, panel], y, None);
         });
     })
 }
@@ -101,6 +101,7 @@ fn blocked([m, k, n]: [usize; 3], x: &[Float], b: Factor<'_>, y: &mut [Float]) -
         c: Output(y.as_mut_ptr()),
         c_stride: n,
         added: false,
+        row: None,
         shared: m * k * n >= SMALL && rayon::current_num_threads() > 1,
     };
     // SAFETY: `y` is borrowed by us alone.

@@ -4,7 +4,7 @@
 //! give it. Each piece of work is a run of the matrix's own memory: columns, where they lie one
 //! after the other; else rows, whose pieces' results are added in order.
 
-use super::{Output, Product};
+use super::product::{Output, Product};
 use crate::storage::Buffer;
 use crate::{Float, par, simd, vmath};
 

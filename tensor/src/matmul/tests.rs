@@ -114,3 +114,16 @@ fn a_vector_is_a_row_on_the_left_and_a_column_on_the_right() {
 fn inner_sizes_must_agree() {
     Tensor::zeros(&[8, 64]).matmul(&Tensor::zeros(&[32, 64]));
 }
+
+proptest! {
+    #[test]
+    fn an_affine_map_is_a_product_and_a_sum_bit_for_bit(
+        m in 1usize..60, k in 0usize..300, n in 1usize..130, batch in 1usize..3, strided in any::<bool>(),
+    ) {
+        let mut rng = Rng::seeded((m * 400 + k * 130 + n) as u64);
+        let x = rng.normal(&[batch, m, k], 1.0);
+        let w = if strided { rng.normal(&[n, k], 1.0).transpose(0, 1) } else { rng.normal(&[k, n], 1.0) };
+        let b = rng.normal(&[n], 1.0);
+        prop_assert_eq!(x.affine(&w, &b).to_vec(), (x.matmul(&w) + &b).to_vec());
+    }
+}

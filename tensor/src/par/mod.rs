@@ -88,6 +88,21 @@ pub fn for_parts(out: &mut [Float], len: usize, work: impl Fn(usize, &mut [Float
     shared_out(parts.count(), &|part| work(part * len, unsafe { parts.part(part) }));
 }
 
+/// Calls `work(first, parts)` with the parts, `len` numbers long but for the last, of slices that are all
+/// of one length.
+pub fn for_parts_of<const N: usize>(
+    out: [&mut [Float]; N],
+    len: usize,
+    work: impl Fn(usize, [&mut [Float]; N]) + Sync,
+) {
+    let out = out.map(|out| Parts::new(out, len.max(1)));
+    let count = out.iter().map(Parts::count).min().unwrap_or(0);
+    shared_out(count, &|part| {
+        // SAFETY: each piece is called once.
+        work(part * len, std::array::from_fn(|i| unsafe { out[i].part(part) }));
+    });
+}
+
 /// Not generic, so that the splitting is compiled once and not for every kernel.
 fn split(
     out: &mut [Float],

@@ -45,9 +45,14 @@ simd! {
     }
 }
 
-const MAX: Kernels =
-    Kernels { rows: row_maxima, columns: column_maxima, empty: Float::NEG_INFINITY };
-const MIN: Kernels = Kernels { rows: row_minima, columns: column_minima, empty: Float::INFINITY };
+const MAX: Kernels = Kernels {
+    rows: row_maxima,
+    columns: column_maxima,
+    empty: Float::NEG_INFINITY,
+    in_parts: true,
+};
+const MIN: Kernels =
+    Kernels { rows: row_minima, columns: column_minima, empty: Float::INFINITY, in_parts: true };
 
 impl Tensor {
     /// The largest number, of rank 0; NaN if there is one, as in PyTorch.

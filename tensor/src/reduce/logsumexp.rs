@@ -57,7 +57,7 @@ impl Term for Exponential {
     }
 }
 
-const LOGSUMEXP: Kernels = Kernels { rows, columns, empty: Float::NEG_INFINITY };
+const LOGSUMEXP: Kernels = Kernels { rows, columns, empty: Float::NEG_INFINITY, in_parts: true };
 
 impl Tensor {
     /// The logarithm of the sum of all exponentials, of rank 0; -∞ of no number.

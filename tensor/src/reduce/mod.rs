@@ -10,10 +10,11 @@ mod sum;
 mod variance;
 
 use crate::{Float, Tensor, par, shape};
-use rayon::prelude::*;
 
 /// Columns that a kernel gets at most.
 const COLUMNS: usize = 128;
+/// Rows that are added up before their sum joins that of others.
+const ROWS: usize = 64;
 
 /// What a reduction computes.
 struct Kernels {
@@ -24,6 +25,8 @@ struct Kernels {
     columns: fn(&[Float], usize, &mut [Float]),
     /// The result of no number.
     empty: Float,
+    /// Whether what parts are reduced to, reduced once more, is what the whole is reduced to.
+    in_parts: bool,
 }
 
 /// Which axes are reduced, and what shape is left.
@@ -70,7 +73,7 @@ impl Reduction {
         let x = x.data();
         Tensor::build(&self.shape, |out| {
             if inner > 1 {
-                return columns(x, count, inner, out, kernels.columns);
+                return columns(x, [count, inner], out, kernels);
             }
             par::for_rows_reading(out, 1, count, |first, out| {
                 (kernels.rows)(&x[first * count..], count, out);
@@ -80,26 +83,30 @@ impl Reduction {
 }
 
 /// Each column of the matrices [count, inner] that follow each other in `x`.
-fn columns(
-    x: &[Float],
-    count: usize,
-    inner: usize,
-    out: &mut [Float],
-    kernel: fn(&[Float], usize, &mut [Float]),
-) {
-    let piece = |x: &[Float], index: usize, out: &mut [Float]| {
-        kernel(&x[index * COLUMNS..], inner, out);
-    };
-    let matrix = count * inner;
-    if x.len() < 32 * 1024 {
-        for (x, out) in x.chunks_exact(matrix).zip(out.chunks_exact_mut(inner)) {
-            out.chunks_mut(COLUMNS).enumerate().for_each(|(index, out)| piece(x, index, out));
+fn columns(x: &[Float], [count, inner]: [usize; 2], out: &mut [Float], kernels: &Kernels) {
+    let matrix = |x: &[Float], out: &mut [Float]| {
+        for (index, out) in out.chunks_mut(COLUMNS).enumerate() {
+            (kernels.columns)(&x[index * COLUMNS..], inner, out);
         }
-        return;
+    };
+    if out.len() > inner || x.len() < 32 * 1024 {
+        return par::for_rows_reading(out, inner, count * inner, |first, out| {
+            let matrices = x[first * inner * count..].chunks_exact(count * inner);
+            matrices.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| matrix(x, out));
+        });
     }
-    x.par_chunks_exact(matrix).zip(out.par_chunks_exact_mut(inner)).for_each(|(x, out)| {
-        out.par_chunks_mut(COLUMNS).enumerate().for_each(|(index, out)| piece(x, index, out));
+    if !kernels.in_parts || count <= 2 * ROWS {
+        return par::for_parts(out, COLUMNS, |first, out| {
+            (kernels.columns)(&x[first..], inner, out);
+        });
+    }
+    // One matrix: threads share its rows.
+    let mut partial = vec![0.0; count.div_ceil(ROWS) * inner];
+    par::for_rows_reading(&mut partial, inner, ROWS * inner, |first, out| {
+        let parts = x[first * ROWS * inner..].chunks(ROWS * inner);
+        parts.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| matrix(x, out));
     });
+    matrix(&partial, out);
 }
 
 /// What is added up down a column: a function of the number and of a constant of the column.
@@ -116,20 +123,14 @@ fn add_columns<T: Term>(
     constants: &[Float; COLUMNS],
     out: &mut [Float],
 ) {
-    const ROWS: usize = 64;
     let mut partial = [0.0; COLUMNS];
     let partial = &mut partial[..out.len()];
-    let mut terms = [0.0; COLUMNS];
-    let terms = &mut terms[..out.len()];
     out.fill(0.0);
     for block in x.chunks(ROWS * width) {
         partial.fill(0.0);
         for row in block.chunks(width) {
-            for ((term, &x), &constant) in terms.iter_mut().zip(row).zip(constants) {
-                *term = T::of(constant, x);
-            }
-            for (sum, &term) in partial.iter_mut().zip(terms.iter()) {
-                *sum += term;
+            for ((sum, &x), &constant) in partial.iter_mut().zip(row).zip(constants) {
+                *sum += T::of(constant, x);
             }
         }
         for (out, &sum) in out.iter_mut().zip(partial.iter()) {

@@ -27,7 +27,7 @@ impl Term for Itself {
     }
 }
 
-const SUM: Kernels = Kernels { rows: row_sums, columns: column_sums, empty: 0.0 };
+const SUM: Kernels = Kernels { rows: row_sums, columns: column_sums, empty: 0.0, in_parts: true };
 
 impl Tensor {
     /// The sum of all numbers, of rank 0; 0 of none.

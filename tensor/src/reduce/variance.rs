@@ -35,7 +35,7 @@ impl Term for SquaredDeviation {
 }
 
 /// Σ (x − μ)²
-const SQUARED_DEVIATIONS: Kernels = Kernels { rows, columns, empty: 0.0 };
+const SQUARED_DEVIATIONS: Kernels = Kernels { rows, columns, empty: 0.0, in_parts: false };
 
 /// What the squared deviations of `count` numbers are divided by.
 fn divisor(count: usize, correction: usize) -> Float {

@@ -3,8 +3,7 @@
 use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
-use rayon::prelude::*;
-use tensor::{Float, simd};
+use tensor::{Float, par, simd};
 use transformer::Module;
 
 /// The Adam optimizer, with clipping by the global norm in the same pass over memory.
@@ -117,11 +116,10 @@ impl Constants {
 /// One pass over a parameter, its moments and its gradient.
 pub(super) fn move_by_moments(update: Update<'_>, constants: Constants) {
     let [m, v] = update.state.tensors(["m", "v"]);
-    let weights = update.value.data_mut().par_chunks_mut(PIECE);
-    let m = m.data_mut().par_chunks_mut(PIECE);
-    let v = v.data_mut().par_chunks_mut(PIECE);
-    let g = update.gradient.data().par_chunks(PIECE);
-    weights.zip(m).zip(v).zip(g).for_each(|(((w, m), v), g)| move_slice(w, m, v, g, constants));
+    let (w, g) = (update.value.data_mut(), update.gradient.data());
+    par::for_parts_of([w, m.data_mut(), v.data_mut()], PIECE, |first, [w, m, v]| {
+        move_slice(w, m, v, &g[first..], constants);
+    });
 }
 
 simd! {

@@ -3,8 +3,7 @@
 use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
-use rayon::prelude::*;
-use tensor::{Float, simd};
+use tensor::{Float, par, simd};
 use transformer::Module;
 
 /// The Lion optimizer; it remembers half of what Adam does.
@@ -92,10 +91,10 @@ struct Constants {
 
 fn move_by_sign(update: Update<'_>, constants: Constants) {
     let [m] = update.state.tensors(["m"]);
-    let weights = update.value.data_mut().par_chunks_mut(PIECE);
-    let m = m.data_mut().par_chunks_mut(PIECE);
-    let g = update.gradient.data().par_chunks(PIECE);
-    weights.zip(m).zip(g).for_each(|((w, m), g)| move_slice(w, m, g, constants));
+    let (w, g) = (update.value.data_mut(), update.gradient.data());
+    par::for_parts_of([w, m.data_mut()], PIECE, |first, [w, m]| {
+        move_slice(w, m, &g[first..], constants);
+    });
 }
 
 simd! {

@@ -4,8 +4,7 @@
 use super::memory::{Memory, PIECE, Update};
 use super::{Error, Group, Optimizer};
 use autograd::Gradients;
-use rayon::prelude::*;
-use tensor::{Float, simd};
+use tensor::{Float, par, simd};
 use transformer::Module;
 
 /// Stochastic gradient descent.
@@ -100,14 +99,14 @@ struct Constants {
 }
 
 fn descend(update: Update<'_>, c: Constants) {
-    let weights = update.value.data_mut().par_chunks_mut(PIECE);
-    let g = update.gradient.data().par_chunks(PIECE);
+    let (w, g) = (update.value.data_mut(), update.gradient.data());
     if c.momentum == 0.0 {
-        return weights.zip(g).for_each(|(w, g)| descend_slice(w, g, c));
+        return par::for_parts(w, PIECE, |first, w| descend_slice(w, &g[first..], c));
     }
     let [velocity] = update.state.tensors(["velocity"]);
-    let b = velocity.data_mut().par_chunks_mut(PIECE);
-    weights.zip(b).zip(g).for_each(|((w, b), g)| roll_slice(w, b, g, c));
+    par::for_parts_of([w, velocity.data_mut()], PIECE, |first, [w, b]| {
+        roll_slice(w, b, &g[first..], c);
+    });
 }
 
 simd! {

@@ -49,6 +49,7 @@ fn multiply(
         c: Output(c.as_mut_ptr()),
         c_stride,
         added,
+        row: None,
         shared,
     };
     // SAFETY: `c` is borrowed by us alone.
