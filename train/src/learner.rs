@@ -145,8 +145,7 @@ impl Learner for Bert {
             return Err(does_not_learn("encoder", "classes: it has no head for them"));
         }
         let classes = classes(rows)?;
-        let hidden = self.hidden(&padded(rows, self.config.vocab_size)?, None, None);
-        let scores = Bert::scores(self, &hidden);
+        let scores = self.classify(&padded(rows, self.config.vocab_size)?, None);
         let targets = Targets::new(classes, scores.size(-1))?;
         Ok((scores, targets))
     }

@@ -2,6 +2,7 @@
 //! decoder's block with cross-attention. Vaswani et al. 2017, section 3.1; Radford et al. 2019,
 //! section 2.3; Xiong et al. 2020, table 1.
 
+use crate::pass::Reads;
 use crate::{FeedForward, MultiHeadAttention, Norm, Pass, parameters_of};
 use autograd::Var;
 use serde::{Deserialize, Serialize};
@@ -30,16 +31,23 @@ impl Residual {
     /// x + f(LN(x)), or LN(x + f(x)).
     #[track_caller]
     fn add(self, x: &Var, norm: &Norm, part: impl FnOnce(&Var) -> Var) -> Var {
+        self.add_at(Reads::All, x, norm, part)
+    }
+
+    /// The same at some positions, where f gives no more than these.
+    #[track_caller]
+    fn add_at(self, at: Reads, x: &Var, norm: &Norm, part: impl FnOnce(&Var) -> Var) -> Var {
+        let read = at.of(x, 1);
         match self.placement {
-            NormPlacement::Pre => x + part(&norm.forward(x)).dropout(self.dropout),
-            NormPlacement::Post => norm.forward(&(x + part(x).dropout(self.dropout))),
+            NormPlacement::Pre => read + part(&norm.forward(x)).dropout(self.dropout),
+            NormPlacement::Post => norm.forward(&(read + part(x).dropout(self.dropout))),
         }
     }
 }
 
 /// A layer of a [`crate::Stack`].
 pub trait Layer {
-    /// `[batch_size, seq_len, d_model]` → the same.
+    /// `[batch_size, seq_len, d_model]` → the same, or of one position where the pass reads one.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -77,7 +85,8 @@ parameters_of!(Block { norm_1, attention, norm_2, feed_forward });
 impl Layer for Block {
     #[track_caller]
     fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
-        let x = self.residual.add(x, &self.norm_1, |x| self.attention.forward(x, pass));
+        let (part, attention) = (pass.part, &self.attention);
+        let x = self.residual.add_at(part, x, &self.norm_1, |x| attention.forward(x, pass));
         self.residual.add(&x, &self.norm_2, |x| self.feed_forward.forward(x))
     }
 }
@@ -111,8 +120,8 @@ parameters_of!(DecoderBlock { norm_1, attention, norm_2, cross_attention, norm_3
 impl Layer for DecoderBlock {
     #[track_caller]
     fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
-        let (attention, cross) = (&self.attention, &self.cross_attention);
-        let x = self.residual.add(x, &self.norm_1, |x| attention.forward(x, pass));
+        let (part, attention, cross) = (pass.part, &self.attention, &self.cross_attention);
+        let x = self.residual.add_at(part, x, &self.norm_1, |x| attention.forward(x, pass));
         let x = self.residual.add(&x, &self.norm_2, |x| cross.forward_to_memory(x, pass));
         self.residual.add(&x, &self.norm_3, |x| self.feed_forward.forward(x))
     }

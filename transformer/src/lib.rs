@@ -65,7 +65,7 @@ pub use models::{
 pub use models::{bert, encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;
 pub use padded::Padded;
-pub use pass::{Memory, Pass, Trace};
+pub use pass::{Memory, Pass, Reads, Trace};
 pub use pretrained::{Checkpoint, Pretrained};
 pub use sentence::sentence_embedding;
 pub use stack::{Decoder, Encoder, Stack, with_recomputation};

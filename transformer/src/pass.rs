@@ -29,6 +29,37 @@ pub struct Pass<'a> {
     pub trace: Option<&'a mut Trace>,
     /// The block that is being computed, from 0.
     pub layer: usize,
+    /// The positions at which the stack's output is read: a last block computes no others.
+    pub reads: Reads,
+    /// Those at which the output of the block that is being computed is read, which the stack tells.
+    pub part: Reads,
+}
+
+/// Positions of a sequence at which a stack's output is read.
+///
+/// What attention tells a position, and all that follows, needs the other positions' keys and values,
+/// but not their queries. Where a model is read at one position, all else of its last block would be
+/// computed for nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// Each.
+    #[default]
+    All,
+    /// The first, as a classifier reads BERT. No mask may be causal.
+    First,
+    /// The last, as a decoder is read that writes the next token.
+    Last,
+}
+
+impl Reads {
+    /// Those positions, along `axis`.
+    pub(crate) fn of(self, x: &Var, axis: isize) -> Var {
+        match self {
+            Reads::All => x.clone(),
+            Reads::First => x.narrow(axis, 0, 1),
+            Reads::Last => x.narrow(axis, x.size(axis) - 1, 1),
+        }
+    }
 }
 
 impl Pass<'_> {

@@ -2,6 +2,7 @@
 
 use crate::block::Layer;
 use crate::module::{Parts, PartsMut};
+use crate::pass::Reads;
 use crate::{Block, DecoderBlock, Module, Norm, Pass, module};
 use autograd::{Var, checkpoint};
 use std::cell::Cell;
@@ -52,17 +53,19 @@ pub fn with_recomputation<T>(compute: impl FnOnce() -> T) -> T {
 fn recomputed<B: Layer + Clone + Send + 'static>(block: &B, x: &Var, pass: &Pass<'_>) -> Var {
     let (block, layer) = (block.clone(), pass.layer);
     let (mask, bias, rotation) = (pass.mask.clone(), pass.bias.clone(), pass.rotation.clone());
-    let memory = pass.memory.cloned();
+    let (memory, part) = (pass.memory.cloned(), pass.part);
     let forward = move |x: &[Var]| {
         let (mask, bias, rotation) = (mask.clone(), bias.clone(), rotation.clone());
         let memory = memory.as_ref();
-        block.forward(&x[0], &mut Pass { mask, bias, rotation, memory, layer, ..Pass::default() })
+        let mut pass = Pass { mask, bias, rotation, memory, layer, part, ..Pass::default() };
+        block.forward(&x[0], &mut pass)
     };
     checkpoint(forward, &[x])
 }
 
 impl<B: Layer + Clone + Send + 'static> Stack<B> {
-    /// `[batch_size, seq_len, d_model]` → the same.
+    /// `[batch_size, seq_len, d_model]` → the same, or `[batch_size, 1, d_model]` where the pass reads
+    /// one position.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -71,6 +74,7 @@ impl<B: Layer + Clone + Send + 'static> Stack<B> {
         let mut x = x.clone();
         for (layer, block) in self.blocks.iter().enumerate() {
             pass.layer = layer;
+            pass.part = if layer + 1 == self.blocks.len() { pass.reads } else { Reads::All };
             pass.note(|trace| trace.hidden_states.push(x.clone()));
             x = match IS_RECOMPUTING.get() && pass.is_plain() {
                 true => recomputed(block, &x, pass),
@@ -87,9 +91,10 @@ impl<B: Layer + Clone + Send + 'static> Stack<B> {
 mod tests {
     use super::*;
     use crate::block::{NormPlacement, Residual};
+    use crate::positions::Rotary;
     use crate::{Activation, FeedForward, Init, LayerNorm, Memory, MultiHeadAttention};
     use autograd::{Mask, with_dropout};
-    use tensor::{Float, Rng};
+    use tensor::{Float, Rng, Tokens};
 
     const INIT: Init = Init::Normal(0.3);
 
@@ -106,6 +111,45 @@ mod tests {
             residual: Residual { placement: NormPlacement::Pre, dropout: 0.2 },
         };
         Decoder { blocks: (0..3).map(|_| block(&mut rng)).collect(), final_norm: Some(norm()) }
+    }
+
+    #[test]
+    fn a_position_read_alone_is_what_it_is_among_all() {
+        let (mut stack, mut rng) = (decoder(), Rng::seeded(3));
+        let [x, states] = [[2, 6, 8], [2, 5, 8]].map(|s| Var::leaf(rng.normal(&s, 1.0)));
+        let memory = Memory { states: states.clone(), mask: Mask::none() };
+        let padded =
+            Mask::none().with_padding([[true; 6], [true, true, true, true, false, false]].concat());
+        let turned = Rotary::new(4, 100.0).at(&Tokens::new([0, 1, 2, 3, 4, 5], 6).unwrap());
+        let cases =
+            [(Reads::First, Mask::none()), (Reads::First, padded), (Reads::Last, Mask::causal())];
+        for (reads, mask) in cases {
+            for placement in [NormPlacement::Pre, NormPlacement::Post] {
+                for rotation in [None, Some(turned.clone())] {
+                    stack.blocks.iter_mut().for_each(|block| block.residual.placement = placement);
+                    let run = |reads: Reads| {
+                        let (mask, rotation) = (mask.clone(), rotation.clone());
+                        let memory = Some(&memory);
+                        let mut pass = Pass { mask, rotation, memory, reads, ..Pass::default() };
+                        stack.forward(&x, &mut pass)
+                    };
+                    let (alone, among) = (run(reads), reads.of(&run(Reads::All), 1));
+                    assert!(alone.shape() == among.shape() && alone.shape() == [2, 1, 8]);
+                    let [a, b] = [alone, among].map(|y| {
+                        let gradients = (&y * &y).sum().backward().unwrap();
+                        let weights = stack
+                            .parameters()
+                            .into_iter()
+                            .map(|(_, parameter)| (**parameter).clone());
+                        let all = weights.chain([x.clone(), states.clone()]);
+                        let all = all.map(|value| gradients.get(&value).unwrap().to_vec());
+                        all.chain([y.value().to_vec()]).flatten().collect::<Vec<Float>>()
+                    });
+                    let far = a.iter().zip(&b).map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));
+                    assert!(far.fold(0.0, Float::max) < 1e-4);
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::init::Init;
 use crate::module::{Parts, PartsMut};
+use crate::pass::Reads;
 use crate::{Linear, Memory, Module, Pass, RmsNorm, module, parameters_of};
 use autograd::ops::attention::textbook::attention_weights;
 use autograd::ops::attention::{attention, self_attention};
@@ -135,8 +136,9 @@ impl MultiHeadAttention {
         self
     }
 
-    /// Self-attention: `[batch_size, seq_len, d_model]` → the same. With a cache in the pass, keys
-    /// and values of earlier positions come before those of `x`.
+    /// Self-attention: `[batch_size, seq_len, d_model]` → the same, or of the one position that the
+    /// pass reads. With a cache in the pass, keys and values of earlier positions come before those
+    /// of `x`.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -147,18 +149,19 @@ impl MultiHeadAttention {
             && self.norm_q.is_none()
             && pass.rotation.is_none()
             && pass.cache.is_none()
+            && pass.part == Reads::All
         {
             let (qkv, heads) = (w_qkv.forward(x), [self.n_heads, self.n_kv_heads]);
             return self.w_o.forward(&self_attention(&qkv, heads, self.scale, &pass.mask));
         }
-        let [q, k, v] = self.project(x); // [batch_size, heads, seq_len, d_k]
+        let [q, k, v] = self.project(x, pass.part); // [batch_size, heads, seq_len, d_k]
         let normalized = |norm: &Option<RmsNorm>, x: Var| match norm {
             Some(norm) => norm.forward(&x),
             None => x,
         };
         let [q, k] = [normalized(&self.norm_q, q), normalized(&self.norm_k, k)];
         let [q, k] = match &pass.rotation {
-            Some(rotation) => [rotation.rotate(&q), rotation.rotate(&k)],
+            Some(rotation) => [rotation.at(pass.part).rotate(&q), rotation.rotate(&k)],
             None => [q, k],
         };
         let (k, v) = match pass.layer_cache() {
@@ -168,7 +171,8 @@ impl MultiHeadAttention {
         if fused {
             return self.join(&attention(&q, &k, &v, self.scale, &pass.mask));
         }
-        let weights = self.weights(&q, &k, pass.bias.as_ref(), &pass.mask);
+        let bias = pass.bias.as_ref().map(|bias| pass.part.of(bias, -2));
+        let weights = self.weights(&q, &k, bias.as_ref(), &pass.mask);
         pass.note(|trace| trace.attention_weights.push(weights.clone()));
         self.join(&self.weigh(&weights, &v))
     }
@@ -207,16 +211,20 @@ impl MultiHeadAttention {
         pass.trace.is_none() && pass.bias.is_none() && !drops
     }
 
-    /// Queries, keys and values, `[batch_size, heads, seq_len, d_k]` each.
+    /// Queries, of the positions that are read alone, keys and values,
+    /// `[batch_size, heads, seq_len, d_k]` each.
     #[track_caller]
-    fn project(&self, x: &Var) -> [Var; 3] {
+    fn project(&self, x: &Var, reads: Reads) -> [Var; 3] {
         let heads = [self.n_heads, self.n_kv_heads, self.n_kv_heads];
         let projected = match &self.projections {
             Projections::Joined { w_qkv } => {
                 let d_k = w_qkv.weight.size(1) / (self.n_heads + 2 * self.n_kv_heads);
-                w_qkv.forward(x).split(-1, heads.map(|heads| heads * d_k))
+                let [q, k, v] = w_qkv.forward(x).split(-1, heads.map(|heads| heads * d_k));
+                [reads.of(&q, 1), k, v]
             }
-            Projections::Apart { w_q, w_k, w_v } => [w_q, w_k, w_v].map(|w| w.forward(x)),
+            Projections::Apart { w_q, w_k, w_v } => {
+                [w_q.forward(&reads.of(x, 1)), w_k.forward(x), w_v.forward(x)]
+            }
         };
         std::array::from_fn(|i| split_heads(&projected[i], heads[i]))
     }

@@ -1,7 +1,7 @@
 //! Generation by a decoder that stands alone: the ids are the beginning of the result.
 
 use super::Autoregressive;
-use crate::{Cache, DecoderOnly, Error, Padded};
+use crate::{Cache, DecoderOnly, Error, Padded, Reads};
 use tensor::Tensor;
 
 impl<M: DecoderOnly> Autoregressive for M {
@@ -28,10 +28,8 @@ impl<M: DecoderOnly> Autoregressive for M {
     }
 
     fn next_scores(&self, tokens: &Padded, cache: &mut Cache) -> Tensor {
-        let hidden = self.hidden_cached(&tokens.tokens, &tokens.is_token, cache);
-        let [batch_size, seq_len, d_model] = [0, 1, 2].map(|axis| hidden.size(axis));
-        let last = hidden.narrow(1, seq_len - 1, 1).reshape(&[batch_size, d_model]);
-        self.logits(&last).value().clone()
+        let last = self.read_cached(Reads::Last, &tokens.tokens, &tokens.is_token, cache);
+        self.logits(&last.reshape(&[last.size(0), last.size(2)])).value().clone()
     }
 
     fn reorder(&self, cache: &mut Cache, rows: &[usize]) {

@@ -1,7 +1,7 @@
 //! What decoders that stand alone have in common: GPT-2, Llama, Qwen.
 
 use super::head::DecoderHead;
-use crate::{Cache, Embedding, Padded, Pass, Trace};
+use crate::{Cache, Embedding, Padded, Pass, Reads, Trace};
 use autograd::{Mask, Var, no_grad};
 use tensor::Tokens;
 
@@ -105,6 +105,21 @@ pub trait DecoderOnly {
     /// As [`DecoderOnly::forward`], or if `is_token` is not of the tokens' shape.
     #[track_caller]
     fn hidden_cached(&self, tokens: &Tokens, is_token: &[bool], cache: &mut Cache) -> Var {
+        self.read_cached(Reads::All, tokens, is_token, cache)
+    }
+
+    /// [`DecoderOnly::hidden_cached`] at the positions that `reads` names.
+    ///
+    /// # Panics
+    /// As [`DecoderOnly::hidden_cached`].
+    #[track_caller]
+    fn read_cached(
+        &self,
+        reads: Reads,
+        tokens: &Tokens,
+        is_token: &[bool],
+        cache: &mut Cache,
+    ) -> Var {
         seq_len(self, tokens);
         assert_eq!(is_token.len(), tokens.ids().len(), "is_token: one for each token");
         let positions = within(self, cache.advance(is_token), tokens.shape());
@@ -113,7 +128,7 @@ pub trait DecoderOnly {
             true => mask,
             false => mask.with_padding(cache.is_token.concat()),
         };
-        let mut pass = Pass { mask, cache: Some(cache), ..Pass::default() };
+        let mut pass = Pass { mask, reads, cache: Some(cache), ..Pass::default() };
         no_grad(|| self.read(tokens, &positions, &mut pass))
     }
 }

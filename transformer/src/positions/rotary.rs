@@ -1,6 +1,7 @@
 //! Rotary positions: the angles by which the operation (P2) turns queries and keys. Su et al. 2021,
 //! section 3.4.
 
+use crate::pass::Reads;
 use autograd::Var;
 use autograd::ops::rotary::{frequencies, tables};
 use tensor::{Float, Tensor, Tokens};
@@ -44,6 +45,16 @@ pub struct Rotation {
 }
 
 impl Rotation {
+    /// That of some of the positions.
+    pub(crate) fn at(&self, reads: Reads) -> Rotation {
+        let of = |x: &Tensor| match reads {
+            Reads::All => x.clone(),
+            Reads::First => x.narrow(-2, 0, 1),
+            Reads::Last => x.narrow(-2, x.size(-2) - 1, 1),
+        };
+        Rotation { cos: of(&self.cos), sin: of(&self.sin) }
+    }
+
     /// Queries or keys turned by their positions: `[batch_size, n_heads, seq_len, d_k]` → the same.
     ///
     /// # Panics

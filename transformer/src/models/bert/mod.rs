@@ -14,7 +14,7 @@ use crate::block::{NormPlacement, Residual};
 use crate::pretrained::{Checkpoint, Config, Layout, Pretrained};
 use crate::{
     Block, Embedding, Encoder, Error, FeedForward, Init, LayerNorm, MultiHeadAttention, Padded,
-    Pass, Trace, parameters_of,
+    Pass, Reads, Trace, parameters_of,
 };
 use autograd::Var;
 use serde_json::{Map, Value};
@@ -109,8 +109,26 @@ impl Bert {
         segments: Option<&Tokens>,
         trace: Option<&mut Trace>,
     ) -> Var {
+        self.read(text, segments, Pass { trace, ..Pass::default() })
+    }
+
+    /// The scores of each text's classes, as [`Bert::scores`] of its hidden states; the last block computes
+    /// the first token alone, which the head reads: `[batch_size, seq_len]` → `[batch_size, n_labels]`
+    ///
+    /// # Panics
+    /// As [`Bert::hidden`], or if the head is no classifier.
+    #[track_caller]
+    pub fn classify(&self, text: &Padded, segments: Option<&Tokens>) -> Var {
+        let EncoderHead::Classification(scores) = &self.head else {
+            panic!("bert: the head is no classifier")
+        };
+        scores.forward(&self.read(text, segments, Pass { reads: Reads::First, ..Pass::default() }))
+    }
+
+    #[track_caller]
+    fn read(&self, text: &Padded, segments: Option<&Tokens>, pass: Pass<'_>) -> Var {
         let x = self.embed(text, segments).dropout(self.config.dropout);
-        self.stack.forward(&x, &mut Pass { mask: text.mask(), trace, ..Pass::default() })
+        self.stack.forward(&x, &mut Pass { mask: text.mask(), ..pass })
     }
 
     /// What the head tells of hidden states: the scores of tokens `[.., vocab_size]`, of a text's
@@ -239,9 +257,19 @@ impl Pretrained for Bert {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::head::HeadConfig;
+    use crate::models::head::{HeadConfig, HeadKind, labels_of};
 
     fn model(variant: Variant) -> Bert {
+        with_head(variant, HeadConfig::default())
+    }
+
+    fn classifier(variant: Variant) -> Bert {
+        let labels = labels_of(2);
+        let kind = HeadKind::Classification;
+        with_head(variant, HeadConfig { kind, labels, ..HeadConfig::default() })
+    }
+
+    fn with_head(variant: Variant, head: HeadConfig) -> Bert {
         let config = BertConfig {
             vocab_size: 11,
             max_seq_len: 6,
@@ -252,7 +280,7 @@ mod tests {
             initializer_range: 0.5,
             pad_token_id: Some(1),
             variant,
-            head: HeadConfig::default(),
+            head,
             ..BertConfig::default()
         };
         Bert::new(config, &mut Rng::seeded(1)).unwrap()
@@ -270,6 +298,24 @@ mod tests {
             let difference = both.narrow(0, 0, 1).narrow(1, 0, 2) - &alone;
             assert!(difference.value().to_vec().iter().all(|d| d.abs() < 1e-5));
         }
+    }
+
+    #[test]
+    fn a_classifier_needs_the_first_position_alone() {
+        for variant in [Variant::Bert, Variant::Roberta, Variant::DistilBert] {
+            let model = classifier(variant);
+            let text = Padded::right(&[vec![2, 3, 4], vec![5]], 11).unwrap();
+            let (alone, among) =
+                (model.classify(&text, None), model.scores(&model.hidden(&text, None, None)));
+            let difference = (alone - among).value().to_vec();
+            assert!(difference.len() == 4 && difference.iter().all(|d| d.abs() < 1e-5));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "bert: the head is no classifier")]
+    fn what_is_no_classifier_classifies_nothing() {
+        model(Variant::Bert).classify(&Padded::right(&[vec![2]], 11).unwrap(), None);
     }
 
     #[test]
