@@ -9,6 +9,7 @@ attention, fused AdamW, all threads; bf16 is autocast over f32 parameters. Nothi
     target/reference/bin/python benches/reference/train_step.py --preset gpt2 --json
 """
 
+import ctypes
 import json
 import pathlib
 import statistics
@@ -37,6 +38,8 @@ def parse_args():
     lora_help = "train adapters of this rank alone, on q_proj and v_proj"
     parser.add_argument("--lora", type=int, metavar="R", help=lora_help)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    keep_help = "let the allocator give nothing back to the system"
+    parser.add_argument("--keep-freed-memory", action="store_true", help=keep_help)
     args = parser.parse_args()
     if min(args.batch, args.steps, args.threads or 1, args.lora or 1) < 1:
         parser.error("--batch, --steps, --threads and --lora must be at least 1")
@@ -114,6 +117,13 @@ def make_step(model, args):
     return turns.timed(step)
 
 
+def keep_freed_memory():
+    """glibc's allocator asks the system for nothing apart, and gives nothing back."""
+    m_trim_threshold, m_mmap_max = -1, -4
+    libc = ctypes.CDLL(None)
+    assert libc.mallopt(m_mmap_max, 0) and libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
 def main():
     args = parse_args()
     transformers.logging.set_verbosity_error()
@@ -121,6 +131,8 @@ def main():
     torch.manual_seed(0)
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.keep_freed_memory:
+        keep_freed_memory()
     step = make_step(build_model(args), args)
     if args.turns:
         turns.serve(step, args)

@@ -132,16 +132,17 @@ would take at the measured peak, in the time that ours took.
 - A training step is forward, loss, backward, clipping to norm 1 and AdamW, weight decay on matrices, dropout 0.
 - **PyTorch**, eager: SDPA attention, fused AdamW, gradients set to none; bf16 is autocast over f32 parameters.
   It decodes in inference mode, in a loop around the model (faster than `generate()`), the cache growing, the
-  last position alone scored; bf16 is weights in bf16. Operations in bf16 are on tensors in bf16.
+  last position alone scored; bf16 is weights in bf16. Operations in bf16 are on tensors in bf16. As it comes it
+  runs on the system's allocator, which clears much of its memory anew in each step; *memory kept* is the same
+  with an allocator that gives nothing back (glibc's `mallopt`).
 - **JAX**: the step is one compiled function, weights and optimizer state donated; compiling is not timed. bf16
   rounds the factors of matrix products. It is held to its threads by CPU affinity.
 - **candle** and **burn** (its CPU backend flex with automatic differentiation) are compiled for this CPU, their
   matrix products with AVX-512, and run the operations of theirs that have a gradient: candle's LayerNorm and
   softmax are of several operations, since those in one piece have none; burn's LayerNorm and causal attention
   are its modules. GELU is written by σ in both, faster than their own; both use their own AdamW, and the norm of
-  all gradients is taken around it. candle is told the number of threads, since it counts cores. As all others it
-  runs on the system's allocator, which takes much of its step; *memory kept* is the same with an allocator that
-  gives nothing back.
+  all gradients is taken around it. candle is told the number of threads, since it counts cores. It too was
+  measured with an allocator that gives nothing back.
 - **llama.cpp**, compiled for this CPU: the prompt in one batch, the cache in f16.
 - **Attendant**: bf16 rounds the factors of matrix products over f32 parameters; in decoding, matrices that are
   not quantized are kept in bf16.

@@ -125,13 +125,17 @@ impl Paths {
 }
 
 const PYTORCH_STEP: Program = Program::Python("PyTorch", "train_step.py");
+/// PyTorch once more, with an allocator that keeps what is freed.
+const PYTORCH_STEP_KEEPING: Program = Program::Python("PyTorch, memory kept", "train_step.py");
 const PYTORCH_TEXT: Program = Program::Python("PyTorch", "generate.py");
 const PYTORCH_OPERATION: Program = Program::Python("PyTorch", "operation.py");
 const JAX_STEP: Program = Program::Python("JAX", "jax_train_step.py");
+/// Tells a program to keep what it frees.
+const KEEPING: &str = "--keep-freed-memory";
 /// candle twice: as it is, and with an allocator that keeps what is freed.
 const RUST_STEPS: [(Program, &str); 3] = [
     (Program::Rust("candle", "candle"), ""),
-    (Program::Rust("candle, memory kept", "candle"), "--keep-freed-memory"),
+    (Program::Rust("candle, memory kept", "candle"), KEEPING),
     (Program::Rust("burn", "burn"), ""),
 ];
 const LLAMA_CPP: Program = Program::Python("llama.cpp", "llama_cpp_generate.py");
@@ -189,8 +193,9 @@ const SMOLLM2: Trained = Trained {
 const MINILM: Trained = Trained {
     folder: "minilm",
     title: "MiniLM-L6, classes of texts",
-    matrices: 6.0 * 12.0 * 384.0 * 384.0,
-    n_layers: 6.0,
+    // The last block's keys and values; all else of it is needed at the first token alone.
+    matrices: (5.0 * 12.0 + 2.0) * 384.0 * 384.0,
+    n_layers: 5.0,
     width: 384.0,
     is_gpt2: false,
 };
@@ -216,7 +221,9 @@ impl Trained {
         let mut sides = vec![
             of(Program::Ours("train_step"), "r=8,targets=q_proj+v_proj"),
             of(PYTORCH_STEP, "8"),
+            of(PYTORCH_STEP_KEEPING, "8"),
         ];
+        sides[2].arguments.push(KEEPING.into());
         if self.is_gpt2 {
             sides.push(of(JAX_STEP, ""));
         }
