@@ -121,7 +121,7 @@ def keep_freed_memory():
     """glibc's allocator asks the system for nothing apart, and gives nothing back."""
     m_trim_threshold, m_mmap_max = -1, -4
     libc = ctypes.CDLL(None)
-    assert libc.mallopt(m_mmap_max, 0) and libc.mallopt(m_trim_threshold, 2**31 - 1)
+    assert libc.mallopt(m_mmap_max, 0) and libc.mallopt(m_trim_threshold, -1)
 
 
 def main():

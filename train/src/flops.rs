@@ -26,7 +26,9 @@ pub struct Attention {
 /// what is multiplied, 2 N for that of the matrix, unless it is frozen. Tables that are looked up do
 /// not count, but the embedding does where it scores the next token too. The last term is
 /// attention's, counted as if each token attended to all, as is the custom. What is computed again to
-/// save memory does not count: that makes the share of the peak comparable between runs.
+/// save memory does not count: that makes the share of the peak comparable between runs. Nor does
+/// what is not computed: of a text classifier's last block, all but keys and values is needed at the
+/// first token alone.
 ///
 /// `None` for encoder–decoders, whose two halves read texts of different lengths.
 ///
@@ -52,7 +54,15 @@ pub fn flops_per_token(model: &Model, seq_len: usize) -> Option<f64> {
             (attention(llama.config.n_layers, width), matches!(llama.head, DecoderHead::Tied))
         }
         // A classifier of texts; a table of words that scores them is not what it is trained with.
-        Model::Bert(bert) => (attention(bert.config.n_layers, bert.config.d_model), false),
+        Model::Bert(bert) => {
+            let whole = bert.config.n_layers.saturating_sub(1);
+            let last = format!("blocks.{whole}.");
+            let is_everywhere = |name: &str| {
+                !name.contains(&last) || name.contains("w_k.") || name.contains("w_v.")
+            };
+            let attention = attention(whole, bert.config.d_model);
+            return Some(counted(model, false, attention, is_everywhere));
+        }
         Model::T5(_) => return None,
     };
     Some(flops_of(model, embedding_scores, attention))
@@ -61,8 +71,18 @@ pub fn flops_per_token(model: &Model, seq_len: usize) -> Option<f64> {
 /// [`flops_per_token`] of a model of one's own: tables are the parameters whose name holds
 /// `embedding`; `embedding_scores` says whether the tokens' table is the output matrix too.
 pub fn flops_of(model: &impl Module, embedding_scores: bool, attention: Attention) -> f64 {
+    counted(model, embedding_scores, attention, |_| true)
+}
+
+/// [`flops_of`] a model's matrices that each token is multiplied with.
+fn counted(
+    model: &impl Module,
+    embedding_scores: bool,
+    attention: Attention,
+    is_everywhere: impl Fn(&str) -> bool,
+) -> f64 {
     let of_matrix = |(name, parameter): (String, &Parameter)| {
-        let is_table = name.contains("embedding");
+        let is_table = name.contains("embedding") || !is_everywhere(&name);
         let scores = embedding_scores && name.ends_with("token_embedding.weight");
         match parameter.value().rank() {
             2 if scores || !is_table => {

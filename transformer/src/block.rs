@@ -85,8 +85,8 @@ parameters_of!(Block { norm_1, attention, norm_2, feed_forward });
 impl Layer for Block {
     #[track_caller]
     fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
-        let (part, attention) = (pass.part, &self.attention);
-        let x = self.residual.add_at(part, x, &self.norm_1, |x| attention.forward(x, pass));
+        let (reads, attention) = (pass.reads, &self.attention);
+        let x = self.residual.add_at(reads, x, &self.norm_1, |x| attention.forward(x, pass));
         self.residual.add(&x, &self.norm_2, |x| self.feed_forward.forward(x))
     }
 }
@@ -120,8 +120,8 @@ parameters_of!(DecoderBlock { norm_1, attention, norm_2, cross_attention, norm_3
 impl Layer for DecoderBlock {
     #[track_caller]
     fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
-        let (part, attention, cross) = (pass.part, &self.attention, &self.cross_attention);
-        let x = self.residual.add_at(part, x, &self.norm_1, |x| attention.forward(x, pass));
+        let (reads, attention, cross) = (pass.reads, &self.attention, &self.cross_attention);
+        let x = self.residual.add_at(reads, x, &self.norm_1, |x| attention.forward(x, pass));
         let x = self.residual.add(&x, &self.norm_2, |x| cross.forward_to_memory(x, pass));
         self.residual.add(&x, &self.norm_3, |x| self.feed_forward.forward(x))
     }

@@ -29,17 +29,16 @@ pub struct Pass<'a> {
     pub trace: Option<&'a mut Trace>,
     /// The block that is being computed, from 0.
     pub layer: usize,
-    /// The positions at which the stack's output is read: a last block computes no others.
+    /// The positions at which what is computed is read. A stack's blocks compute all but the last,
+    /// which computes no others.
     pub reads: Reads,
-    /// Those at which the output of the block that is being computed is read, which the stack tells.
-    pub part: Reads,
 }
 
 /// Positions of a sequence at which a stack's output is read.
 ///
 /// What attention tells a position, and all that follows, needs the other positions' keys and values,
 /// but not their queries. Where a model is read at one position, all else of its last block would be
-/// computed for nobody.
+/// computed for nobody; only where queries, keys and values come of one matrix, all queries come too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reads {
     /// Each.
@@ -52,12 +51,21 @@ pub enum Reads {
 }
 
 impl Reads {
-    /// Those positions, along `axis`.
+    /// Those of `x` along `axis`.
+    #[track_caller]
     pub(crate) fn of(self, x: &Var, axis: isize) -> Var {
+        match self.among(x.size(axis)) {
+            None => x.clone(),
+            Some(position) => x.narrow(axis, position, 1),
+        }
+    }
+
+    /// The one position of so many; `None` where all are read.
+    pub(crate) fn among(self, seq_len: usize) -> Option<usize> {
         match self {
-            Reads::All => x.clone(),
-            Reads::First => x.narrow(axis, 0, 1),
-            Reads::Last => x.narrow(axis, x.size(axis) - 1, 1),
+            Reads::All => None,
+            Reads::First => Some(0),
+            Reads::Last => Some(seq_len.saturating_sub(1)),
         }
     }
 }
@@ -100,7 +108,7 @@ pub struct Memory {
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// The input of each block, and last the output of the stack: `[batch_size, seq_len, d_model]`
-    /// each.
+    /// each, the last of one position where the pass reads one.
     pub hidden_states: Vec<Var>,
     /// The weights of each block's self-attention: `[batch_size, n_heads, n_queries, n_keys]` each.
     pub attention_weights: Vec<Var>,

@@ -53,11 +53,11 @@ pub fn with_recomputation<T>(compute: impl FnOnce() -> T) -> T {
 fn recomputed<B: Layer + Clone + Send + 'static>(block: &B, x: &Var, pass: &Pass<'_>) -> Var {
     let (block, layer) = (block.clone(), pass.layer);
     let (mask, bias, rotation) = (pass.mask.clone(), pass.bias.clone(), pass.rotation.clone());
-    let (memory, part) = (pass.memory.cloned(), pass.part);
+    let (memory, reads) = (pass.memory.cloned(), pass.reads);
     let forward = move |x: &[Var]| {
         let (mask, bias, rotation) = (mask.clone(), bias.clone(), rotation.clone());
         let memory = memory.as_ref();
-        let mut pass = Pass { mask, bias, rotation, memory, layer, part, ..Pass::default() };
+        let mut pass = Pass { mask, bias, rotation, memory, layer, reads, ..Pass::default() };
         block.forward(&x[0], &mut pass)
     };
     checkpoint(forward, &[x])
@@ -71,16 +71,17 @@ impl<B: Layer + Clone + Send + 'static> Stack<B> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
-        let mut x = x.clone();
+        let (mut x, reads) = (x.clone(), pass.reads);
         for (layer, block) in self.blocks.iter().enumerate() {
             pass.layer = layer;
-            pass.part = if layer + 1 == self.blocks.len() { pass.reads } else { Reads::All };
+            pass.reads = if layer + 1 == self.blocks.len() { reads } else { Reads::All };
             pass.note(|trace| trace.hidden_states.push(x.clone()));
             x = match IS_RECOMPUTING.get() && pass.is_plain() {
                 true => recomputed(block, &x, pass),
                 false => block.forward(&x, pass),
             };
         }
+        pass.reads = reads;
         let y = self.final_norm.as_ref().map_or_else(|| x.clone(), |norm| norm.forward(&x));
         pass.note(|trace| trace.hidden_states.push(y.clone()));
         y
@@ -120,29 +121,30 @@ mod tests {
         let memory = Memory { states: states.clone(), mask: Mask::none() };
         let padded =
             Mask::none().with_padding([[true; 6], [true, true, true, true, false, false]].concat());
-        let turned = Rotary::new(4, 100.0).at(&Tokens::new([0, 1, 2, 3, 4, 5], 6).unwrap());
+        let turned =
+            Rotary::new(4, 100.0)
+                .at(&Tokens::batch(&[[0, 1, 2, 3, 4, 5], [3, 4, 5, 6, 7, 8]], 9).unwrap());
+        let bias = Var::leaf(rng.normal(&[1, 2, 6, 6], 1.0));
         let cases =
             [(Reads::First, Mask::none()), (Reads::First, padded), (Reads::Last, Mask::causal())];
         for (reads, mask) in cases {
             for placement in [NormPlacement::Pre, NormPlacement::Post] {
-                for rotation in [None, Some(turned.clone())] {
+                for (rotation, bias) in [(Some(&turned), None), (None, Some(&bias))] {
                     stack.blocks.iter_mut().for_each(|block| block.residual.placement = placement);
                     let run = |reads: Reads| {
-                        let (mask, rotation) = (mask.clone(), rotation.clone());
-                        let memory = Some(&memory);
-                        let mut pass = Pass { mask, rotation, memory, reads, ..Pass::default() };
-                        stack.forward(&x, &mut pass)
+                        let (mask, memory) = (mask.clone(), Some(&memory));
+                        let (rotation, bias) = (rotation.cloned(), bias.cloned());
+                        let pass = Pass { mask, rotation, bias, memory, reads, ..Pass::default() };
+                        stack.forward(&x, &mut { pass })
                     };
                     let (alone, among) = (run(reads), reads.of(&run(Reads::All), 1));
                     assert!(alone.shape() == among.shape() && alone.shape() == [2, 1, 8]);
+                    let parameters = stack.parameters();
                     let [a, b] = [alone, among].map(|y| {
                         let gradients = (&y * &y).sum().backward().unwrap();
-                        let weights = stack
-                            .parameters()
-                            .into_iter()
-                            .map(|(_, parameter)| (**parameter).clone());
-                        let all = weights.chain([x.clone(), states.clone()]);
-                        let all = all.map(|value| gradients.get(&value).unwrap().to_vec());
+                        let weights = parameters.iter().map(|(_, parameter)| &***parameter);
+                        let all = weights.chain([&x, &states]).chain(bias);
+                        let all = all.map(|value| gradients.get(value).unwrap().to_vec());
                         all.chain([y.value().to_vec()]).flatten().collect::<Vec<Float>>()
                     });
                     let far = a.iter().zip(&b).map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));

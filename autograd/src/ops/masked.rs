@@ -39,6 +39,11 @@ impl Mask {
         Mask { causal: true, keys: None }
     }
 
+    /// Whether positions that come later are hidden.
+    pub fn is_causal(&self) -> bool {
+        self.causal
+    }
+
     /// The same, for keys of which some are padding: `is_token` is `[batch_size, n_keys]`, row by
     /// row.
     pub fn with_padding(self, is_token: impl Into<Arc<[bool]>>) -> Mask {

@@ -218,12 +218,13 @@ impl Trained {
             true => side(program, &format!("{arguments} --lora {lora_argument}")),
             false => side(program, &arguments),
         };
+        let mut keeping = of(PYTORCH_STEP_KEEPING, "8");
+        keeping.arguments.push(KEEPING.into());
         let mut sides = vec![
             of(Program::Ours("train_step"), "r=8,targets=q_proj+v_proj"),
             of(PYTORCH_STEP, "8"),
-            of(PYTORCH_STEP_KEEPING, "8"),
+            keeping,
         ];
-        sides[2].arguments.push(KEEPING.into());
         if self.is_gpt2 {
             sides.push(of(JAX_STEP, ""));
         }
@@ -275,8 +276,12 @@ fn gpt2_texts(precision: &'static str, length: (usize, usize)) -> Row {
     let model = format!("--model {{models}}/gpt2 --precision {precision}");
     let bytes_a_number = if precision == "bf16" { 2.0 } else { 4.0 };
     let bound = match length {
-        // The last position alone is scored.
-        (prompt, 1) => Bound::Flops(2.0 * (GPT2.matrices - 50257.0 * 768.0) * prompt as f64),
+        // The last position alone is scored, and needed of the last block's projection of heads and
+        // feed-forward network.
+        (prompt, 1) => {
+            let everywhere = GPT2.matrices - 50257.0 * 768.0 - 9.0 * 768.0 * 768.0;
+            Bound::Flops(2.0 * everywhere * prompt as f64)
+        }
         (_, new) => Bound::Bytes(bytes_a_number * GPT2.matrices * (new - 1) as f64),
     };
     let sides = [(Program::Ours("decode"), &model[..]), (PYTORCH_TEXT, &model)];

@@ -62,7 +62,7 @@ impl Tensor {
         self.product(other, None)
     }
 
-    /// The affine map of the last axis, x W + b, in one pass over the result.
+    /// The affine map of the last axis, x W + b; a blocked kernel adds b to what is still in the cache.
     ///
     /// ```math
     /// y_{ij} = b_j + \sum_p x_{ip} W_{pj}
@@ -74,7 +74,8 @@ impl Tensor {
     #[track_caller]
     pub fn affine(&self, w: &Tensor, b: &Tensor) -> Tensor {
         if w.rank() != 2 || b.shape != [w.size(1)] {
-            shape::wrong("affine", "b must be as long as w is wide", &[&w.shape, &b.shape], "");
+            let shapes = [&w.shape[..], &b.shape];
+            shape::wrong("affine", "w is no matrix that is as wide as b is long", &shapes, "");
         }
         if self.rank() < 2 || w.size(1) == 1 || w.packed().is_some() || self.packed().is_some() {
             let mut y = self.matmul(w);
@@ -178,7 +179,10 @@ impl Tensor {
         let shape = [&batch[..], &[m, n]].concat();
         if k == 0 {
             let zeros = Tensor::zeros(&shape);
-            return row.map_or(zeros.clone(), |row| zeros + Tensor::new(row, &[n]));
+            return match row {
+                None => zeros,
+                Some(row) => zeros + Tensor::new(row, &[n]),
+            };
         }
         let [a, b] = [&a, &b].map(|x| {
             let numbers = x.storage.as_slice();

@@ -42,10 +42,9 @@ pub(super) fn multiply_all(
     kernel: Option<&'static Kernel>,
     products: &[Product],
     [a, b]: [&[Float]; 2],
-    c: &mut [Float],
+    numbers: &mut [Float],
     row: Option<&[Float]>,
 ) {
-    let numbers = c;
     let c = Output(numbers.as_mut_ptr());
     let work = products.iter().map(|p| p.m * p.k * p.n).sum::<usize>();
     let threads = rayon::current_num_threads();
@@ -78,7 +77,9 @@ pub(super) fn multiply_all(
         }
     }
     if let (None, Some(row)) = (blocked, row) {
-        numbers.chunks_exact_mut(row.len()).for_each(|c| add(c, row));
+        par::for_rows(numbers, row.len(), |_, rows| {
+            rows.chunks_exact_mut(row.len()).for_each(|c| add(c, row));
+        });
     }
 }
 

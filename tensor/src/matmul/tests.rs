@@ -118,12 +118,24 @@ fn inner_sizes_must_agree() {
 proptest! {
     #[test]
     fn an_affine_map_is_a_product_and_a_sum_bit_for_bit(
-        m in 1usize..60, k in 0usize..300, n in 1usize..130, batch in 1usize..3, strided in any::<bool>(),
+        m in 1usize..60, k in 0usize..300, n in 1usize..130, batch in 1usize..3,
+        turned in any::<[bool; 2]>(), stretched in any::<bool>(), is_bf16 in any::<bool>(),
     ) {
         let mut rng = Rng::seeded((m * 400 + k * 130 + n) as u64);
-        let x = rng.normal(&[batch, m, k], 1.0);
-        let w = if strided { rng.normal(&[n, k], 1.0).transpose(0, 1) } else { rng.normal(&[k, n], 1.0) };
-        let b = rng.normal(&[n], 1.0);
-        prop_assert_eq!(x.affine(&w, &b).to_vec(), (x.matmul(&w) + &b).to_vec());
+        let [x, w] = [(turned[0], [m, k]), (turned[1], [k, n])].map(|(turned, [rows, columns])| {
+            match turned {
+                true => rng.normal(&[columns, rows], 1.0).transpose(0, 1),
+                false => rng.normal(&[rows, columns], 1.0),
+            }
+        });
+        let x = if batch > 1 { Tensor::stack(&[&x, &x], 0) } else { x };
+        let b = match stretched {
+            true => rng.normal(&[1], 1.0).broadcast_to(&[n]),
+            false => rng.normal(&[n], 1.0),
+        };
+        let precision = if is_bf16 { Precision::Bf16 } else { Precision::F32 };
+        crate::with_precision(precision, || {
+            assert_eq!(x.affine(&w, &b).to_vec(), (x.matmul(&w) + &b).to_vec());
+        });
     }
 }

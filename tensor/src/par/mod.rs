@@ -1,7 +1,7 @@
 //! Splitting work over threads without changing its result.
 //!
-//! Work is split by output, never by reduction, and the pieces do not depend on the number of
-//! threads: each number is computed by the same operations in the same order on 1, 2 or 7 threads.
+//! Work is split by output, or a reduction into parts of a fixed size that are joined in order: the
+//! pieces do not depend on the number of threads, and each number is computed by the same operations in the same order on 1, 2 or 7 threads.
 //!
 //! On a thread of a rayon pool the pieces are that pool's; anywhere else they are done by the caller
 //! and a team of as many threads as rayon has, which do not sleep between one call and the next.
@@ -83,21 +83,21 @@ pub fn for_rows_reading(
 /// Calls `work(first, part)` for consecutive parts of `out` of `len` numbers, of which the last may
 /// be shorter, however little work they are.
 pub fn for_parts(out: &mut [Float], len: usize, work: impl Fn(usize, &mut [Float]) + Sync) {
-    let parts = Parts::new(out, len.max(1));
-    // SAFETY: each piece is called once.
-    shared_out(parts.count(), &|part| work(part * len, unsafe { parts.part(part) }));
+    for_parts_of([out], len, |first, [out]| work(first, out));
 }
 
-/// Calls `work(first, parts)` with the parts, `len` numbers long but for the last, of slices that are all
-/// of one length.
+/// [`for_parts`] of slices that are all of one length.
+///
+/// # Panics
+/// If they are not.
 pub fn for_parts_of<const N: usize>(
     out: [&mut [Float]; N],
     len: usize,
     work: impl Fn(usize, [&mut [Float]; N]) + Sync,
 ) {
     let out = out.map(|out| Parts::new(out, len.max(1)));
-    let count = out.iter().map(Parts::count).min().unwrap_or(0);
-    shared_out(count, &|part| {
+    assert!(out.iter().all(|other| other.len == out[0].len), "slices of different lengths");
+    shared_out(out[0].count(), &|part| {
         // SAFETY: each piece is called once.
         work(part * len, std::array::from_fn(|i| unsafe { out[i].part(part) }));
     });

@@ -13,7 +13,7 @@ use crate::{Float, Tensor, par, shape};
 
 /// Columns that a kernel gets at most.
 const COLUMNS: usize = 128;
-/// Rows that are added up before their sum joins that of others.
+/// Rows that are reduced before what comes of them joins that of others.
 const ROWS: usize = 64;
 
 /// What a reduction computes.
@@ -89,24 +89,27 @@ fn columns(x: &[Float], [count, inner]: [usize; 2], out: &mut [Float], kernels: 
             (kernels.columns)(&x[index * COLUMNS..], inner, out);
         }
     };
-    if out.len() > inner || x.len() < 32 * 1024 {
+    if count * inner < 32 * 1024 {
+        // Threads share the matrices.
         return par::for_rows_reading(out, inner, count * inner, |first, out| {
             let matrices = x[first * inner * count..].chunks_exact(count * inner);
             matrices.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| matrix(x, out));
         });
     }
-    if !kernels.in_parts || count <= 2 * ROWS {
-        return par::for_parts(out, COLUMNS, |first, out| {
-            (kernels.columns)(&x[first..], inner, out);
+    for (x, out) in x.chunks_exact(count * inner).zip(out.chunks_exact_mut(inner)) {
+        if !kernels.in_parts || count <= 2 * ROWS {
+            // Threads share its columns.
+            par::for_parts(out, COLUMNS, |first, out| (kernels.columns)(&x[first..], inner, out));
+            continue;
+        }
+        // Threads share its rows.
+        let mut partial = vec![0.0; count.div_ceil(ROWS) * inner];
+        par::for_rows_reading(&mut partial, inner, ROWS * inner, |first, out| {
+            let parts = x[first * ROWS * inner..].chunks(ROWS * inner);
+            parts.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| matrix(x, out));
         });
+        matrix(&partial, out);
     }
-    // One matrix: threads share its rows.
-    let mut partial = vec![0.0; count.div_ceil(ROWS) * inner];
-    par::for_rows_reading(&mut partial, inner, ROWS * inner, |first, out| {
-        let parts = x[first * ROWS * inner..].chunks(ROWS * inner);
-        parts.zip(out.chunks_exact_mut(inner)).for_each(|(x, out)| matrix(x, out));
-    });
-    matrix(&partial, out);
 }
 
 /// What is added up down a column: a function of the number and of a constant of the column.
@@ -263,11 +266,31 @@ mod tests {
     }
 
     #[test]
+    fn extreme_numbers_pass_through_parts() {
+        let (nan, infinity) = (Float::NAN, Float::INFINITY);
+        let mut x = Rng::seeded(1).normal(&[300, 301], 1.0);
+        for (row, x) in x.data_mut().chunks_exact_mut(301).enumerate() {
+            x[1] = -infinity;
+            if row == 170 {
+                (x[0], x[2]) = (nan, infinity);
+            }
+        }
+        let of = |reduce: Over| reduce(&x, &[0], false).to_vec()[..3].to_vec();
+        let (sum, log_sum) = (of(Tensor::sum_axes), of(Tensor::logsumexp_axes));
+        for (y, at_minus_infinity) in [(&sum, -infinity), (&log_sum, -infinity)] {
+            assert!(y[0].is_nan() && y[1] == at_minus_infinity && y[2] == infinity, "{y:?}");
+        }
+        let (max, min) = (of(Tensor::max_axes), of(Tensor::min_axes));
+        assert!(max[0].is_nan() && max[1] == -infinity && max[2] == infinity, "{max:?}");
+        assert!(min[0].is_nan() && min[1] == -infinity && min[2].is_finite(), "{min:?}");
+    }
+
+    #[test]
     fn large_ones_equal_small_ones_and_threads_change_nothing() {
         let x = Rng::seeded(1).normal(&[3, 170, 301], 1.0);
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         for case in cases() {
-            for axes in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2]] {
+            for axes in [&[0][..], &[1], &[2], &[0, 1], &[0, 2], &[0, 1, 2]] {
                 let one = pool(1).install(|| (case.axes)(&x, axes, true));
                 for threads in [2, 3, 7] {
                     let other = pool(threads).install(|| (case.axes)(&x, axes, true));

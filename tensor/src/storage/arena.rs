@@ -4,11 +4,11 @@
 //! system costs its clearing. What was used before is taken first, the smallest free range that fits.
 
 use super::memory::{LARGE_PAGE, give_back, large_pages};
-use memmap2::MmapMut;
+use memmap2::MmapRaw;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 
-/// Bytes of a cache line, and of the longest register. Buffers begin, and end, at multiples of it.
+/// Bytes of a cache line, and of the longest register. Buffers begin at multiples of it.
 pub(super) const ALIGNMENT: usize = 64;
 /// The smallest segment.
 const SEGMENT: usize = 32 * LARGE_PAGE;
@@ -16,7 +16,7 @@ const SEGMENT: usize = 32 * LARGE_PAGE;
 /// Segments of memory and their free ranges. Addresses are numbers here; neighbours of two segments
 /// are not joined.
 pub(super) struct Arena {
-    segments: BTreeMap<usize, MmapMut>,
+    segments: BTreeMap<usize, MmapRaw>,
     segment_bytes: usize,
     /// By address.
     free: BTreeMap<usize, Free>,
@@ -37,7 +37,7 @@ struct Free {
 enum Pages {
     /// Pages of the machine, with numbers of earlier use.
     Used,
-    /// Nothing yet: they will be cleared when they are touched.
+    /// Perhaps nothing yet: where there is nothing, it will be cleared when it is touched.
     Fresh,
 }
 
@@ -64,12 +64,17 @@ impl Arena {
 
     /// The same of memory that was not; `None` if the system has no more.
     pub fn take_fresh(&mut self, bytes: usize) -> Option<NonNull<u8>> {
-        self.take(Pages::Fresh, bytes).or_else(|| {
-            self.grow(bytes).or_else(|| {
+        let grown = |arena: &mut Arena| {
+            arena.grow(bytes)?;
+            arena.take(Pages::Fresh, bytes)
+        };
+        self.take(Pages::Fresh, bytes).or_else(|| grown(self)).or_else(|| {
+            // The system has refused more: neighbours that waited apart may be long enough together.
+            self.keep_free(0);
+            self.take(Pages::Fresh, bytes).or_else(|| {
                 self.drop_free_segments();
-                self.grow(bytes)
-            })?;
-            self.take(Pages::Fresh, bytes)
+                grown(self)
+            })
         })
     }
 
@@ -84,7 +89,7 @@ impl Arena {
         }
         let (&start, map) = self.segments.range(..=address).next_back().expect("a segment");
         // SAFETY: the range lies in this segment.
-        NonNull::new(unsafe { map.as_ptr().cast_mut().add(address - start) })
+        NonNull::new(unsafe { map.as_mut_ptr().add(address - start) })
     }
 
     /// Takes back what [`Arena::take_used`] or [`Arena::take_fresh`] gave.
@@ -112,7 +117,8 @@ impl Arena {
         let map = wanted
             .checked_next_multiple_of(LARGE_PAGE)
             .and_then(large_pages)
-            .or_else(|| large_pages(bytes))?;
+            .or_else(|| large_pages(bytes))
+            .map(MmapRaw::from)?;
         let (address, bytes) = (map.as_ptr() as usize, map.len());
         self.segment_bytes += bytes;
         self.segments.insert(address, map);
@@ -120,10 +126,10 @@ impl Arena {
         Some(())
     }
 
-    /// Gives back to the system what no buffer lies in: it has refused more.
+    /// Gives back to the system the segments that no buffer lies in.
     fn drop_free_segments(&mut self) {
         self.keep_free(0);
-        let whole = |(&start, map): (&usize, &MmapMut)| {
+        let whole = |(&start, map): (&usize, &MmapRaw)| {
             (self.free.get(&start)?.bytes == map.len()).then_some(start)
         };
         let starts: Vec<usize> = self.segments.iter().filter_map(whole).collect();
@@ -219,6 +225,22 @@ mod tests {
         live.into_iter().for_each(|(buffer, bytes)| arena.put(buffer, bytes));
         arena.drop_free_segments();
         assert_eq!((arena.segments.len(), arena.free.len(), arena.by_size.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_used_and_a_fresh_neighbour_are_long_enough_together_where_the_system_refuses_more() {
+        let mut arena = Arena::new();
+        let bytes = SEGMENT / 2;
+        let buffer = arena.take_fresh(bytes).unwrap();
+        arena.put(buffer, bytes);
+        assert_eq!(arena.take(Pages::Fresh, SEGMENT), None);
+        arena.keep_free(0);
+        assert_eq!(arena.take(Pages::Fresh, SEGMENT), Some(buffer));
+        let refused = 1 << 62;
+        assert_eq!(arena.take_fresh(refused), None);
+        arena.put(buffer, SEGMENT);
+        assert_eq!(arena.take_fresh(refused), None);
+        assert!(arena.segments.is_empty());
     }
 
     #[test]

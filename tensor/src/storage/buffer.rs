@@ -79,8 +79,9 @@ fn small_layout(len: usize) -> Layout {
     Layout::from_size_align(len.max(1) * size_of::<Float>(), ALIGNMENT).expect("a few KiB")
 }
 
-/// The arena of all buffers, and what they took. Used memory that waits, together with that of the live
-/// buffers, is never more than these once held at their peak, plus an eighth or [`SPARE`].
+/// The arena of all buffers, and what they took. When more is asked of the system, the used memory that
+/// waits and that of the live buffers are together no more than these once held at their peak, plus an
+/// eighth or [`SPARE`]. Only Linux takes parts of a segment back.
 struct Pool {
     arena: Arena,
     live_bytes: usize,

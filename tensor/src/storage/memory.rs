@@ -4,7 +4,7 @@
 //! activations, and a matrix product that reads rows of many pages waits for their addresses; so large
 //! areas ask for pages of 2 MiB, of which also one is first touched where 512 were.
 
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapRaw};
 
 /// Bytes of a large page of x86-64 and of most others.
 pub(crate) const LARGE_PAGE: usize = 2 << 20;
@@ -19,10 +19,11 @@ pub(crate) fn large_pages(bytes: usize) -> Option<MmapMut> {
 
 /// Gives the pages that lie whole in these bytes of `map` back to the system, where it takes them:
 /// they are zeros when they are touched again.
-pub(super) fn give_back(map: &MmapMut, start: usize, bytes: usize) {
+pub(super) fn give_back(map: &MmapRaw, start: usize, bytes: usize) {
     #[cfg(target_os = "linux")]
     {
-        const PAGE: usize = 4096;
+        // No Linux has larger ones.
+        const PAGE: usize = 64 << 10;
         let first = (map.as_ptr() as usize + start).next_multiple_of(PAGE) - map.as_ptr() as usize;
         let bytes = (start + bytes).saturating_sub(first) / PAGE * PAGE;
         if bytes > 0 {

@@ -141,27 +141,32 @@ impl MultiHeadAttention {
     /// of `x`.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or the first position is read under a causal mask.
     #[track_caller]
     pub fn forward(&self, x: &Var, pass: &mut Pass<'_>) -> Var {
+        // A causal mask takes queries for the last positions.
+        assert!(
+            pass.reads != Reads::First || !pass.mask.is_causal(),
+            "attention: the first position is read under a causal mask"
+        );
         let fused = self.is_fused(pass);
         if let (Projections::Joined { w_qkv }, true) = (&self.projections, fused)
             && self.norm_q.is_none()
             && pass.rotation.is_none()
             && pass.cache.is_none()
-            && pass.part == Reads::All
+            && pass.reads == Reads::All
         {
             let (qkv, heads) = (w_qkv.forward(x), [self.n_heads, self.n_kv_heads]);
             return self.w_o.forward(&self_attention(&qkv, heads, self.scale, &pass.mask));
         }
-        let [q, k, v] = self.project(x, pass.part); // [batch_size, heads, seq_len, d_k]
+        let [q, k, v] = self.project(x, pass.reads); // [batch_size, heads, seq_len, d_k]
         let normalized = |norm: &Option<RmsNorm>, x: Var| match norm {
             Some(norm) => norm.forward(&x),
             None => x,
         };
         let [q, k] = [normalized(&self.norm_q, q), normalized(&self.norm_k, k)];
         let [q, k] = match &pass.rotation {
-            Some(rotation) => [rotation.at(pass.part).rotate(&q), rotation.rotate(&k)],
+            Some(rotation) => [rotation.of(pass.reads).rotate(&q), rotation.rotate(&k)],
             None => [q, k],
         };
         let (k, v) = match pass.layer_cache() {
@@ -171,7 +176,7 @@ impl MultiHeadAttention {
         if fused {
             return self.join(&attention(&q, &k, &v, self.scale, &pass.mask));
         }
-        let bias = pass.bias.as_ref().map(|bias| pass.part.of(bias, -2));
+        let bias = pass.bias.as_ref().map(|bias| pass.reads.of(bias, -2));
         let weights = self.weights(&q, &k, bias.as_ref(), &pass.mask);
         pass.note(|trace| trace.attention_weights.push(weights.clone()));
         self.join(&self.weigh(&weights, &v))
@@ -335,6 +340,14 @@ mod tests {
             };
             assert!(close(&forward(&grouped), &forward(&plain)));
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "attention: the first position is read under a causal mask")]
+    fn a_causal_mask_has_no_first_position() {
+        let layer = MultiHeadAttention::joined(&mut Rng::seeded(1), (6, 2), INIT, INIT);
+        let x = Var::constant(Tensor::ones(&[1, 2, 6]));
+        layer.forward(&x, &mut Pass { reads: Reads::First, ..Pass::causal() });
     }
 
     #[test]

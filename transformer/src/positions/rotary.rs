@@ -46,12 +46,9 @@ pub struct Rotation {
 
 impl Rotation {
     /// That of some of the positions.
-    pub(crate) fn at(&self, reads: Reads) -> Rotation {
-        let of = |x: &Tensor| match reads {
-            Reads::All => x.clone(),
-            Reads::First => x.narrow(-2, 0, 1),
-            Reads::Last => x.narrow(-2, x.size(-2) - 1, 1),
-        };
+    pub(crate) fn of(&self, reads: Reads) -> Rotation {
+        let position = reads.among(self.cos.size(-2));
+        let of = |x: &Tensor| position.map_or(x.clone(), |position| x.narrow(-2, position, 1));
         Rotation { cos: of(&self.cos), sin: of(&self.sin) }
     }
 
