@@ -124,6 +124,7 @@ impl Paths {
     }
 }
 
+const OUR_STEP: Program = Program::Ours("train_step");
 const PYTORCH_STEP: Program = Program::Python("PyTorch", "train_step.py");
 /// PyTorch once more, with an allocator that keeps what is freed.
 const PYTORCH_STEP_KEEPING: Program = Program::Python("PyTorch, memory kept", "train_step.py");
@@ -132,11 +133,13 @@ const PYTORCH_OPERATION: Program = Program::Python("PyTorch", "operation.py");
 const JAX_STEP: Program = Program::Python("JAX", "jax_train_step.py");
 /// Tells a program to keep what it frees.
 const KEEPING: &str = "--keep-freed-memory";
+/// A program, what it is told besides, and the end of its row's name.
+type RustStep = (Program, &'static str, &'static str);
 /// candle twice: as it is, and with an allocator that keeps what is freed.
-const RUST_STEPS: [(Program, &str); 3] = [
-    (Program::Rust("candle", "candle"), ""),
-    (Program::Rust("candle, memory kept", "candle"), KEEPING),
-    (Program::Rust("burn", "burn"), ""),
+const RUST_STEPS: [RustStep; 3] = [
+    (Program::Rust("candle", "candle"), "", "candle"),
+    (Program::Rust("candle, memory kept", "candle"), KEEPING, "candle-kept"),
+    (Program::Rust("burn", "burn"), "", "burn"),
 ];
 const LLAMA_CPP: Program = Program::Python("llama.cpp", "llama_cpp_generate.py");
 
@@ -153,7 +156,7 @@ struct Trained {
     n_layers: f64,
     /// Heads times the width of one.
     width: f64,
-    /// Whether JAX, candle and burn have it too.
+    /// Whether JAX has it too.
     is_gpt2: bool,
 }
 
@@ -220,17 +223,10 @@ impl Trained {
         };
         let mut keeping = of(PYTORCH_STEP_KEEPING, "8");
         keeping.arguments.push(KEEPING.into());
-        let mut sides = vec![
-            of(Program::Ours("train_step"), "r=8,targets=q_proj+v_proj"),
-            of(PYTORCH_STEP, "8"),
-            keeping,
-        ];
+        let mut sides =
+            vec![of(OUR_STEP, "r=8,targets=q_proj+v_proj"), of(PYTORCH_STEP, "8"), keeping];
         if self.is_gpt2 {
             sides.push(of(JAX_STEP, ""));
-        }
-        if self.is_gpt2 && precision == "f32" {
-            let side = |(program, more)| side(program, &format!("{arguments} {more}"));
-            sides.extend(RUST_STEPS.map(side));
         }
         let (kind, what) = match lora {
             true => ("lora", ", LoRA r = 8 on q and v"),
@@ -245,6 +241,15 @@ impl Trained {
             bound: Some(Bound::Flops(self.flops(batch * seq, seq, lora))),
             sides,
         }
+    }
+
+    /// The step in f32 beside one of [`RUST_STEPS`] alone: not all fit into memory at once.
+    fn beside(&self, batch: usize, seq: usize, (program, more, name): RustStep) -> Row {
+        let row = self.step(batch, seq, "f32", false);
+        let mut peer = side(program, &row.sides[0].arguments.join(" "));
+        peer.arguments.extend(more.split_whitespace().map(String::from));
+        let sides = vec![row.sides[0].clone(), peer];
+        Row { name: format!("{}-{name}", row.name), sides, ..row }
     }
 }
 
@@ -326,8 +331,12 @@ fn attention(seq: usize, precision: &'static str) -> Row {
 pub fn rows() -> Vec<Row> {
     const BOTH: [&str; 2] = ["f32", "bf16"];
     let mut rows = Vec::new();
-    rows.extend(BOTH.map(|precision| GPT2.step(4, 256, precision, false)));
-    rows.extend(BOTH.map(|precision| MINI.step(16, 256, precision, false)));
+    rows.push(GPT2.step(4, 256, "f32", false));
+    rows.extend(RUST_STEPS.map(|step| GPT2.beside(4, 256, step)));
+    rows.push(GPT2.step(4, 256, "bf16", false));
+    rows.push(MINI.step(16, 256, "f32", false));
+    rows.extend(RUST_STEPS.map(|step| MINI.beside(16, 256, step)));
+    rows.push(MINI.step(16, 256, "bf16", false));
     rows.extend(BOTH.map(|precision| SMOLLM2.step(4, 256, precision, false)));
     rows.extend(BOTH.map(|precision| SMOLLM2.step(4, 256, precision, true)));
     rows.push(MINILM.step(32, 128, "f32", false));
@@ -371,7 +380,7 @@ mod tests {
     fn names_differ_and_commands_are_whole() {
         let rows = rows();
         let folder = tempfile::tempdir().unwrap();
-        for (program, _) in RUST_STEPS {
+        for (program, ..) in RUST_STEPS {
             std::fs::write(folder.path().join(program.file()), "").unwrap();
         }
         let paths = Paths {
