@@ -128,7 +128,7 @@ fn time(a: &Tensor, b: &Tensor) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use transformer::{Gpt2, Gpt2Config};
+    use transformer::{Bert, BertConfig, Gpt2, Gpt2Config};
 
     fn gpt2() -> Model {
         // Of GPT-2's sizes; zeros are made faster than random numbers.
@@ -150,6 +150,21 @@ mod tests {
         model.freeze(|name| name != "token_embedding.weight");
         let frozen = 4 * blocks + 6 * scores + attention;
         assert_eq!(flops_per_token(&model, 1024), Some(frozen as f64));
+    }
+
+    #[test]
+    fn a_classifiers_last_block_is_needed_at_one_token() {
+        let (d, d_ff, seq_len) = (8, 16, 5);
+        let sizes =
+            BertConfig { vocab_size: 11, d_model: d, n_heads: 2, d_ff, ..Default::default() };
+        let of = |n_layers| {
+            let config = BertConfig { n_layers, ..sizes.clone() };
+            let model = Model::Bert(Bert::new(config, &mut Rng::seeded(1)).unwrap());
+            flops_per_token(&model, seq_len).unwrap() as usize
+        };
+        // W^K and W^V of the last block, and the map behind it.
+        assert_eq!(of(1), 6 * (2 * d * d + d * d));
+        assert_eq!(of(12) - of(1), 11 * (6 * (4 * d * d + 2 * d * d_ff) + 12 * d * seq_len));
     }
 
     #[test]

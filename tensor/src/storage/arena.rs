@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(arena.take(Pages::Fresh, SEGMENT), None);
         arena.keep_free(0);
         assert_eq!(arena.take(Pages::Fresh, SEGMENT), Some(buffer));
-        let refused = 1 << 62;
+        let refused = Arena::size(usize::MAX / 4).unwrap();
         assert_eq!(arena.take_fresh(refused), None);
         arena.put(buffer, SEGMENT);
         assert_eq!(arena.take_fresh(refused), None);
