@@ -2,3 +2,8 @@
 
 pub mod catalogue;
 pub mod heat_map;
+pub mod intents;
+pub mod jsonl;
+mod phrases;
+pub mod questions;
+pub mod reviews;

@@ -86,7 +86,7 @@ fn choose(text: &str, rng: &mut ChaCha8Rng) -> String {
 }
 
 /// Makes each `a` an `an` before a vowel sound.
-fn articles(text: &str) -> String {
+pub(crate) fn articles(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
     for i in 1..words.len() {
         let vowel = begins_with_vowel_sound(words[i]);
@@ -112,7 +112,8 @@ pub fn begins_with_vowel_sound(word: &str) -> bool {
     word.starts_with(['a', 'e', 'i', 'o', 'u']) && !sounds_like_you || silent_h
 }
 
-fn capitalize(sentence: &str) -> String {
+/// The sentence with a capital first letter.
+pub(crate) fn capitalize(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }

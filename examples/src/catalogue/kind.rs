@@ -13,18 +13,18 @@
 
 /// A category of products.
 pub struct Kind {
-    pub(super) category: String,
-    pub(super) nouns: Vec<String>,
+    pub(crate) category: String,
+    pub(crate) nouns: Vec<String>,
     first: Vec<String>,
     second: Vec<String>,
-    pub(super) attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Attribute>,
     pub(super) sentences: Vec<Sentence>,
 }
 
 /// An attribute other than the name, and the values it may take.
-pub(super) struct Attribute {
-    pub(super) field: String,
-    pub(super) values: Vec<String>,
+pub(crate) struct Attribute {
+    pub(crate) field: String,
+    pub(crate) values: Vec<String>,
     /// What each value is good for; empty where the file does not say.
     whys: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl Kind {
     }
 
     /// What `value` is good for, if the file says so.
-    pub(super) fn why(&self, field: &str, value: &str) -> Option<&str> {
+    pub(crate) fn why(&self, field: &str, value: &str) -> Option<&str> {
         let attribute = self.attributes.iter().find(|a| a.field == field)?;
         let index = attribute.values.iter().position(|v| v == value)?;
         Some(attribute.whys[index].as_str()).filter(|why| !why.is_empty())

@@ -20,6 +20,7 @@ mod mentions;
 mod product;
 
 pub use grammar::{WORDS, begins_with_vowel_sound};
+pub(crate) use grammar::{articles, capitalize};
 pub use kind::Kind;
 pub use mentions::Mentions;
 pub use product::{Origin, Product, Split, parse_lines};
@@ -39,7 +40,7 @@ pub const GENERATED: usize = 3600;
 
 const WRITTEN: &str = include_str!("../../data/written.jsonl");
 
-static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+pub(crate) static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let files = [
         include_str!("../../data/phrases/backpacks.txt"),
         include_str!("../../data/phrases/bottles.txt"),

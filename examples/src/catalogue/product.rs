@@ -1,5 +1,6 @@
 //! A row of the catalogue, and its line of JSON.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A product, its description, and where the row belongs.
@@ -20,7 +21,8 @@ pub struct Product {
 }
 
 /// What a row is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Split {
     /// To learn from.
     Train,
@@ -31,7 +33,8 @@ pub enum Split {
 }
 
 /// How a row came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// By the generator.
     Generated,
