@@ -15,6 +15,7 @@
 //! | [`models`] | GPT-2, the Transformer of "Attention Is All You Need", an encoder that fills in masked tokens |
 //! | [`mod@generate`] | greedy decoding, sampling and beam search, of any model that scores the next token |
 //! | [`sentence_embedding`] | a vector for a whole text |
+//! | [`Saliency`] | what each token of a text has to do with its class |
 //! | [`packing`] | matrices in fewer bits, for inference |
 //! | [`pretrained`] | models as files hold them, in and out |
 //! | [`ChatTemplate`] | a conversation as the text that a model goes on from |
@@ -60,7 +61,7 @@ pub use layers::{Embedding, LayerNorm, Linear, Norm, RmsNorm};
 pub use models::{
     Bert, BertConfig, DecoderHead, DecoderOnly, EncoderDecoder, EncoderDecoderConfig, Gpt2,
     Gpt2Config, HeadConfig, HeadKind, Input, Llama, LlamaConfig, MaskedLanguageModel,
-    MaskedLanguageModelConfig, Model, Outputs, T5, T5Config,
+    MaskedLanguageModelConfig, Model, Outputs, Saliency, T5, T5Config,
 };
 pub use models::{bert, encoder_decoder, gpt2, llama, masked_language_model};
 pub use module::Module;
@@ -70,4 +71,4 @@ pub use pretrained::{Checkpoint, Pretrained};
 pub use sentence::sentence_embedding;
 pub use stack::{Decoder, Encoder, Stack, with_recomputation};
 pub use summary::{Summary, SummaryRow};
-pub use tokenizer::{END_OF_TEXT, Encoded, TextStream, Tokenizer};
+pub use tokenizer::{END_OF_TEXT, Encoded, MASK, TextStream, Tokenizer};

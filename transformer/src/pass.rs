@@ -104,9 +104,12 @@ pub struct Memory {
     pub mask: Mask,
 }
 
-/// Hidden states and attention weights of one pass.
+/// Token embeddings, hidden states and attention weights of one pass.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
+    /// What the token embedding gives the blocks, `[batch_size, seq_len, d_model]`: of decoders before
+    /// positions are added, of BERT after it was normalized with them; T5 does not note it.
+    pub token_embeddings: Option<Var>,
     /// The input of each block, and last the output of the stack: `[batch_size, seq_len, d_model]`
     /// each, the last of one position where the pass reads one.
     pub hidden_states: Vec<Var>,

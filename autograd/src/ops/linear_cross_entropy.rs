@@ -37,11 +37,30 @@ const SCORES: usize = 1 << 25;
 /// If x and w are no matrices that fit, or there is not one target for each row.
 #[track_caller]
 pub fn linear_cross_entropy_sum(x: &Var, w: &Var, targets: &Targets) -> Var {
-    linear_cross_entropy_in(x, w, targets, SCORES)
+    linear_cross_entropy_in([x, w], None, targets, SCORES)
+}
+
+/// [`linear_cross_entropy_sum`] of the scores x W + b, as BERT's output layer gives them:
+///
+/// ```math
+/// \bar b_j = \sum_i \bar s_{ij}
+/// ```
+/// `b [vocab_size]`
+///
+/// # Panics
+/// As [`linear_cross_entropy_sum`], and if b is not of the vocabulary.
+#[track_caller]
+pub fn affine_cross_entropy_sum(x: &Var, w: &Var, b: &Var, targets: &Targets) -> Var {
+    linear_cross_entropy_in([x, w], Some(b), targets, SCORES)
 }
 
 #[track_caller]
-fn linear_cross_entropy_in(x: &Var, w: &Var, targets: &Targets, scores: usize) -> Var {
+fn linear_cross_entropy_in(
+    [x, w]: [&Var; 2],
+    b: Option<&Var>,
+    targets: &Targets,
+    scores: usize,
+) -> Var {
     let ([n, _], [_, vocab_size]) = (x.shape(), w.shape()) else {
         let shapes = [x.shape(), w.shape()];
         tensor::shape::wrong("linear_cross_entropy", "not two matrices", &shapes, "");
@@ -50,15 +69,22 @@ fn linear_cross_entropy_in(x: &Var, w: &Var, targets: &Targets, scores: usize) -
         let rule = format!("{} targets for {n} rows", targets.ids().len());
         tensor::shape::wrong("linear_cross_entropy", &rule, &[x.shape(), w.shape()], "");
     }
-    let needs = [x, w].map(|input| scope::is_recording() && input.needs_gradient());
-    let mut parts = Parts::new(x.value(), w.value(), needs);
+    if let Some(b) = b.filter(|b| b.shape() != [*vocab_size]) {
+        let shapes = [w.shape(), b.shape()];
+        tensor::shape::wrong("linear_cross_entropy", "b has not a number a token", &shapes, "");
+    }
+    let none = Var::constant(Tensor::zeros(&[0]));
+    let inputs = [x, w, b.unwrap_or(&none)];
+    let needs = inputs.map(|input| scope::is_recording() && input.needs_gradient());
+    let mut parts = Parts::new(inputs.map(Var::value), needs);
     // Parts of one size: the matrix is read for each, also for one of few rows.
     let parts_of = (n * vocab_size + scores / 2) / scores;
     let rows = n.div_ceil(parts_of.max(1)).max(1);
     let total: f64 =
         (0..*n).step_by(rows).map(|first| parts.add(first, rows.min(n - first), targets)).sum();
     let total = Tensor::scalar(total as tensor::Float);
-    Var::record("linear_cross_entropy", [x, w], total, [parts.dx, parts.dw], move |ds, [dx, dw]| {
+    let saved = [parts.dx, parts.dw, parts.db];
+    Var::record("linear_cross_entropy", inputs, total, saved, move |ds, [dx, dw, db]| {
         let scaled = |mut gradient: Tensor| {
             let ds = ds.item();
             gradient.apply(|g| ds * g);
@@ -69,7 +95,11 @@ fn linear_cross_entropy_in(x: &Var, w: &Var, targets: &Targets, scores: usize) -
             true => scaled(dw).transpose(0, 1),
             false => scaled(dw),
         };
-        [Gradient::if_needed(needs[0], || scaled(dx)), Gradient::if_needed(needs[1], dw)]
+        [
+            Gradient::if_needed(needs[0], || scaled(dx)),
+            Gradient::if_needed(needs[1], dw),
+            Gradient::if_needed(needs[2], || scaled(db)),
+        ]
     })
 }
 
@@ -77,35 +107,44 @@ fn linear_cross_entropy_in(x: &Var, w: &Var, targets: &Targets, scores: usize) -
 struct Parts<'a> {
     x: &'a Tensor,
     w: &'a Tensor,
-    needs: [bool; 2],
+    /// Empty where nothing is added to the scores.
+    b: &'a Tensor,
+    needs: [bool; 3],
     dx: Tensor,
     dw: Tensor,
+    db: Tensor,
     dw_is_transposed: bool,
 }
 
 impl<'a> Parts<'a> {
-    fn new(x: &'a Tensor, w: &'a Tensor, needs: [bool; 2]) -> Parts<'a> {
+    fn new([x, w, b]: [&'a Tensor; 3], needs: [bool; 3]) -> Parts<'a> {
         let dw_is_transposed = w.is_column_by_column();
         let lying = if dw_is_transposed { w.transpose(0, 1) } else { w.clone() };
         let zeros = |needed: bool, like: &Tensor| match needed {
             true => Tensor::zeros(like.shape()),
             false => Tensor::zeros(&[0]),
         };
-        let (dx, dw) = (zeros(needs[0], x), zeros(needs[1], &lying));
-        Parts { x, w, needs, dx, dw, dw_is_transposed }
+        let (dx, dw, db) = (zeros(needs[0], x), zeros(needs[1], &lying), zeros(needs[2], b));
+        Parts { x, w, b, needs, dx, dw, db, dw_is_transposed }
     }
 
     /// Takes in some rows; gives their loss in nats.
     fn add(&mut self, first: usize, count: usize, targets: &Targets) -> f64 {
         let x = self.x.narrow(0, first, count);
         let targets = targets.narrow(first, count);
-        let scores = x.matmul(self.w); // [count, vocab_size]
+        let scores = match self.b.is_empty() {
+            true => x.matmul(self.w), // [count, vocab_size]
+            false => x.affine(self.w, self.b),
+        };
         let (losses, log_sums) = cross_entropy_forward(&scores, &targets);
-        if self.needs != [false; 2] {
+        if self.needs != [false; 3] {
             let ds = cross_entropy_backward(scores, &targets, 0.0, &log_sums, 1.0);
             if self.needs[0] {
                 let dx = ds.matmul(&self.w.transpose(0, 1));
                 self.dx.data_mut()[first * x.size(1)..][..dx.len()].copy_from_slice(dx.data());
+            }
+            if self.needs[2] {
+                self.db = &self.db + &ds.sum_to(self.b.shape());
             }
             match self.dw_is_transposed {
                 _ if !self.needs[1] => {}
@@ -120,8 +159,8 @@ impl<'a> Parts<'a> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::cross_entropy_sum;
     use crate::ops::cases::Case;
+    use crate::{Gradients, cross_entropy_sum};
     use tensor::{Float, Rng};
 
     fn targets(ids: &[u32], vocab_size: usize) -> Targets {
@@ -131,7 +170,16 @@ pub(crate) mod tests {
     pub(crate) fn cases() -> Vec<Case> {
         let of = |shapes: [&'static [usize]; 2], ids: &[u32], scores| {
             let targets = targets(ids, shapes[1][1]);
-            Case::new(shapes, move |x| linear_cross_entropy_in(&x[0], &x[1], &targets, scores))
+            let apply =
+                move |x: &[Var]| linear_cross_entropy_in([&x[0], &x[1]], None, &targets, scores);
+            Case::new(shapes, apply)
+        };
+        let affine = |shapes: [&'static [usize]; 3], ids: &[u32], scores| {
+            let targets = targets(ids, shapes[1][1]);
+            let apply = move |x: &[Var]| {
+                linear_cross_entropy_in([&x[0], &x[1]], Some(&x[2]), &targets, scores)
+            };
+            Case::new(shapes, apply)
         };
         let ids = [1, 0, Targets::IGNORED, 4, 4];
         let many: Vec<u32> = (0..90).map(|i| i * 37 % 700).collect();
@@ -140,6 +188,8 @@ pub(crate) mod tests {
             of([&[5, 3], &[3, 5]], &ids, SCORES),
             of([&[5, 3], &[3, 5]], &ids, 10),
             of([&[1, 1], &[1, 2]], &[1], 1),
+            affine([&[90, 60], &[60, 700], &[700]], &many, 20_000),
+            affine([&[5, 3], &[3, 5], &[5]], &ids, 10),
         ]
     }
 
@@ -158,7 +208,7 @@ pub(crate) mod tests {
         let textbook = |w: &Var| cross_entropy_sum(&x.matmul(w), &targets);
         let (expected, gradients) = run(&textbook, &table.transpose(0, 1));
         for scores in [1, 23, 1000] {
-            let fused = |w: &Var| linear_cross_entropy_in(&x, w, &targets, scores);
+            let fused = |w: &Var| linear_cross_entropy_in([&x, w], None, &targets, scores);
             for w in [table.transpose(0, 1), &table.transpose(0, 1) * 1.0] {
                 let (found, found_gradients) = run(&fused, &w);
                 assert!((found - expected).abs() < 1e-5);
@@ -166,6 +216,32 @@ pub(crate) mod tests {
                 assert!(far.fold(0.0, Float::max) < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn what_is_added_to_the_scores_is_part_of_them() {
+        let mut rng = Rng::seeded(1);
+        let [x, w, b] = [&[7, 6][..], &[6, 11], &[11]].map(|s| Var::leaf(rng.normal(s, 1.0)));
+        let targets = targets(&[1, 10, 3, Targets::IGNORED, 0, 5, 5], 11);
+        let textbook = cross_entropy_sum(&(x.matmul(&w) + &b), &targets);
+        let expected = textbook.backward().unwrap();
+        for scores in [1, 23, 1000] {
+            let fused = linear_cross_entropy_in([&x, &w], Some(&b), &targets, scores);
+            assert!((fused.item() - textbook.item()).abs() < 1e-5);
+            let found = fused.backward().unwrap();
+            for input in [&x, &w, &b] {
+                let of = |gradients: &Gradients| gradients.get(input).unwrap().clone();
+                let far = of(&expected).zip(&of(&found), |a, b| (a - b).abs());
+                assert!(far.to_vec().into_iter().fold(0.0, Float::max) < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "linear_cross_entropy: b has not a number a token: [1, 2] and [3]")]
+    fn what_is_added_must_be_of_the_vocabulary() {
+        let [x, w, b] = [&[1, 1][..], &[1, 2], &[3]].map(|shape| Var::leaf(Tensor::ones(shape)));
+        affine_cross_entropy_sum(&x, &w, &b, &targets(&[0], 2));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub trait Autoregressive {
     ///
     /// Greedily, or with beams, each row gets the same tokens as alone; sampled, row `i` draws from a
     /// generator of its own, fixed by seed and `i`. Where several sequences are returned for each
-    /// row, they follow one another.
+    /// row, they follow one another. [`Hooks::draws`] can fix draws otherwise.
     ///
     /// # Errors
     /// If settings contradict each other, a row is empty, does not fit the context, or holds an id

@@ -3,7 +3,7 @@
 
 use super::settings::{EarlyStopping, Generation};
 use super::{
-    Autoregressive, Begun, Generated, Hooks, Pipeline, StopTexts, column, reorder, sampling,
+    Autoregressive, Begun, Generated, Hooks, Pipeline, StopTexts, column, forbid, reorder, sampling,
 };
 use crate::Error;
 use autograd::no_grad;
@@ -77,7 +77,8 @@ pub(super) fn search_with<M: Autoregressive>(
     let vocab_size = model.vocab_size();
     let Begun { rows, limits, end_tokens, mut tokens, mut state } =
         Begun::new(model, ids, settings)?;
-    let pipeline = Pipeline::new(settings, &end_tokens, hooks.allowed, vocab_size)?;
+    let pipeline =
+        Pipeline::new(settings, &end_tokens, hooks.allowed, hooks.tokenizer, vocab_size)?;
     let stop = StopTexts::new(settings, hooks.tokenizer)?;
     let begin = |(row, limit)| Search::new(row, limit, settings, &end_tokens, &stop);
     let mut searches: Vec<Search<'_>> = rows.into_iter().zip(limits).map(begin).collect();
@@ -92,7 +93,7 @@ pub(super) fn search_with<M: Autoregressive>(
             let scores = rest.split_off_mut(..beams * vocab_size).unwrap_or_default();
             let histories: Vec<&[u32]> = search.live.iter().map(|beam| &beam.ids[..]).collect();
             pipeline.process(row, search.prompt_len, &histories, scores)?;
-            parents.extend(search.step(scores)?.into_iter().map(|beam| first + beam));
+            parents.extend(search.step(scores, &pipeline)?.into_iter().map(|beam| first + beam));
             next.extend(search.live.iter().filter_map(|beam| beam.ids.last()));
             first += beams;
         }
@@ -169,11 +170,15 @@ impl<'a> Search<'a> {
 
     /// Takes the log-probabilities of the next token, `[live, vocab_size]`, and returns which of the
     /// live beams each of the new ones goes on from.
-    fn step(&mut self, log_probabilities: &[Float]) -> Result<Vec<usize>, Error> {
+    fn step(
+        &mut self,
+        log_probabilities: &mut [Float],
+        rules: &Pipeline<'_>,
+    ) -> Result<Vec<usize>, Error> {
         let num_beams = self.settings.num_beams;
         self.len += 1;
         let (mut live, mut parents) = (Vec::new(), Vec::new());
-        for (rank, candidate) in self.candidates(log_probabilities).into_iter().enumerate() {
+        for (rank, candidate) in self.lawful(log_probabilities, rules)?.into_iter().enumerate() {
             let beam = self.grown(&candidate);
             if self.ends(&beam)? {
                 if rank < num_beams {
@@ -205,6 +210,28 @@ impl<'a> Search<'a> {
         let new = &beam.ids[self.prompt_len..];
         let is_end = new.last().is_some_and(|id| self.end_tokens.contains(id));
         Ok(self.len == self.room || is_end || self.stop.is_complete(new)?)
+    }
+
+    /// The most probable continuations that complete no bad text.
+    fn lawful(
+        &self,
+        log_probabilities: &mut [Float],
+        rules: &Pipeline<'_>,
+    ) -> Result<Vec<Candidate>, Error> {
+        let vocab_size = log_probabilities.len() / self.live.len().max(1);
+        loop {
+            let (candidates, mut is_lawful) = (self.candidates(log_probabilities), true);
+            for candidate in &candidates {
+                let before = &self.live[candidate.beam].ids[self.prompt_len..];
+                if rules.completes_bad_text(before, candidate.id)? {
+                    forbid(&mut log_probabilities[candidate.beam * vocab_size..], candidate.id);
+                    is_lawful = false;
+                }
+            }
+            if is_lawful {
+                return Ok(candidates);
+            }
+        }
     }
 
     /// The most probable continuations: so many that if all tokens that end are among them, there are

@@ -27,13 +27,17 @@ pub type Allowed<'a> = &'a dyn Fn(usize, &[u32]) -> Option<Vec<u32>>;
 /// ```
 #[derive(Default)]
 pub struct Hooks<'a> {
-    /// What reads the text that stop texts are looked for in.
+    /// What reads the text that stop texts and `bad_texts` are looked for in, and whose words are
+    /// counted.
     pub tokenizer: Option<&'a Tokenizer>,
     /// Told of each token as it is chosen; with beams, of those of the texts that are returned, once
     /// the search has ended. May stop the generation of all rows: they are returned as they are.
     pub on_token: Option<&'a mut dyn FnMut(NewToken) -> ControlFlow<()>>,
     /// Given a row's number and its tokens so far, the tokens that may follow.
     pub allowed: Option<Allowed<'a>>,
+    /// What fixes the draws of each row, with the seed, so that they do not depend on the rows beside
+    /// it; its number where there is none.
+    pub draws: &'a [u64],
 }
 
 /// A token that was chosen.

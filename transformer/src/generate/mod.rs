@@ -7,10 +7,12 @@
 //! | [`repetition_penalty`], [`no_repeat_ngrams`], [`bad_words`], [`min_length`] | what is done to scores in every mode, in this order |
 //! | [`sampling`] | temperature, top-k, top-p, min-p, typical, in this order; the draw |
 //! | [`beam`] | beam search |
-//! | [`Hooks`] | tokens told as they are chosen, tokens that may follow, stop texts |
+//! | [`Hooks`] | tokens told as they are chosen, tokens that may follow, a tokenizer for rules about text |
+//! | [`words`] | texts measured in words |
 
 mod any;
 mod autoregressive;
+mod bad_texts;
 pub mod beam;
 mod decoder_only;
 mod encoder_decoder;
@@ -23,6 +25,7 @@ mod repetition;
 pub mod sampling;
 mod settings;
 mod stop;
+pub mod words;
 
 pub use any::AnyState;
 pub use autoregressive::Autoregressive;
@@ -36,6 +39,8 @@ pub use settings::{EarlyStopping, Generation};
 
 use crate::{Error, Padded};
 use autograd::no_grad;
+use bad_texts::BadTexts;
+use ngrams::forbid;
 use pipeline::Pipeline;
 use sampling::Sampler;
 use stop::StopTexts;
@@ -54,9 +59,13 @@ fn rows<M: Autoregressive>(
     }
     let Begun { rows, limits, end_tokens, mut tokens, mut state } =
         Begun::new(model, ids, settings)?;
-    let pipeline = Pipeline::new(settings, &end_tokens, hooks.allowed, model.vocab_size())?;
+    let pipeline =
+        Pipeline::new(settings, &end_tokens, hooks.allowed, hooks.tokenizer, model.vocab_size())?;
     let stop = StopTexts::new(settings, hooks.tokenizer)?;
-    let begin = |(index, (ids, limit))| Row::new(index, ids, limit, settings);
+    let begin = |(index, (ids, limit))| {
+        let draws = hooks.draws.get(index).copied().unwrap_or(index as u64);
+        Row::new(index, ids, limit, Sampler::new(settings, Rng::derived(settings.seed, &[draws])))
+    };
     let mut rows: Vec<Row> = rows.into_iter().zip(limits).enumerate().map(begin).collect();
     let mut open: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].is_full()).collect();
     while !open.is_empty() {
@@ -94,8 +103,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(index: usize, ids: Vec<u32>, limit: usize, settings: &Generation) -> Row {
-        let sampler = Sampler::new(settings, Rng::derived(settings.seed, &[index as u64]));
+    fn new(index: usize, ids: Vec<u32>, limit: usize, sampler: Sampler) -> Row {
         let prompt_len = ids.len();
         let generated = Generated { ids, log_probabilities: Vec::new() };
         Row { index, generated, prompt_len, limit, sampler }
@@ -112,8 +120,14 @@ impl Row {
     fn choose(&mut self, scores: &mut [Float], rules: &Pipeline<'_>) -> Result<NewToken, Error> {
         sampling::check(scores)?;
         rules.process(self.index, self.prompt_len, &[&self.generated.ids], scores)?;
-        sampling::check_left(scores)?;
-        let (id, log_probability) = self.sampler.next(scores);
+        let (id, log_probability) = loop {
+            sampling::check_left(scores)?;
+            let (id, log_probability) = self.sampler.next(scores);
+            if !rules.completes_bad_text(self.new_tokens(), id)? {
+                break (id, log_probability);
+            }
+            forbid(scores, id);
+        };
         self.generated.ids.push(id);
         self.generated.log_probabilities.push(log_probability);
         Ok(NewToken { row: self.index, id, log_probability })

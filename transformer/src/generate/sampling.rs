@@ -74,8 +74,8 @@ pub(super) fn check_left(scores: &[Float]) -> Result<(), Error> {
     if scores.iter().any(|&score| score > Float::NEG_INFINITY) {
         return Ok(());
     }
-    let text = "no token may follow: bad_words, no_repeat_ngram_size, min_length, min_new_tokens and \
-                the hook of allowed tokens leave none";
+    let text = "no token may follow: bad_words, bad_texts, no_repeat_ngram_size, min_length, \
+                min_new_tokens, min_words and the hook of allowed tokens leave none";
     Err(Error::Request(text.into()))
 }
 

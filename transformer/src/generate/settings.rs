@@ -31,10 +31,19 @@ pub struct Generation {
     pub no_repeat_ngram_size: Option<usize>,
     /// Sequences of tokens that are not written.
     pub bad_words: Vec<Vec<u32>>,
+    /// Words, or several in a row, that are not written, in whatever case and whatever tokens spell
+    /// them: [`super::words::contains`]. Read with the tokenizer among the [`super::Hooks`], as are
+    /// `min_words` and `max_words`.
+    pub bad_texts: Vec<String>,
     /// New tokens before one that ends a text, at least.
     pub min_new_tokens: usize,
     /// Tokens before one that ends a text, at least, the prompt included.
     pub min_length: usize,
+    /// New words before a token that ends a text, at least: [`super::words::count`].
+    pub min_words: usize,
+    /// A row ends once it has more new words than this. What is beyond is part of the result:
+    /// [`super::words::cut`] takes it off.
+    pub max_words: Option<usize>,
     /// Texts that end a row, once its new text holds one of them; they are part of the result. They
     /// are read with the tokenizer among the [`super::Hooks`].
     pub stop: Vec<String>,
@@ -66,8 +75,11 @@ impl Default for Generation {
             repetition_penalty: 1.0,
             no_repeat_ngram_size: None,
             bad_words: Vec::new(),
+            bad_texts: Vec::new(),
             min_new_tokens: 0,
             min_length: 0,
+            min_words: 0,
+            max_words: None,
             stop: Vec::new(),
             num_beams: 1,
             length_penalty: 1.0,
@@ -148,6 +160,18 @@ impl Generation {
             return wrong(
                 "bad_words and stop hold an empty one, which is everywhere; leave it out",
             );
+        }
+        if self.bad_texts.iter().any(|text| text.trim().is_empty()) {
+            return wrong("bad_texts hold an empty one, which is everywhere; leave it out");
+        }
+        if self.max_words == Some(0) {
+            return wrong("max_words is 0; it must be at least 1, or absent");
+        }
+        if let Some(most) = self.max_words.filter(|&most| most < self.min_words) {
+            return Err(Error::Request(format!(
+                "min_words is {}, but max_words is {most}; ask for no more than that",
+                self.min_words
+            )));
         }
         if let Some(most) = self.max_new_tokens.filter(|&most| most < self.min_new_tokens) {
             return Err(Error::Request(format!(

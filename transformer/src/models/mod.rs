@@ -24,7 +24,7 @@ pub mod masked_language_model;
 pub mod roberta;
 pub mod t5;
 
-pub use any::{Input, Model, Outputs};
+pub use any::{Input, Model, Outputs, Saliency};
 pub use bert::{Bert, BertConfig};
 pub use decoder_only::DecoderOnly;
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig};

@@ -44,8 +44,11 @@ pub(super) fn model<M: Pretrained>(
                 *parameter.value_mut() = ours_of(tensor, &named);
             }
             (_, Some(rng)) if is_of_head => {
-                let init =
-                    if parameter.value().rank() < 2 { Init::Zeros } else { Init::Normal(0.02) };
+                let init = match parameter.value().rank() {
+                    _ if ours.ends_with(".gamma") => Init::Ones,
+                    0 | 1 => Init::Zeros,
+                    _ => Init::Normal(0.02),
+                };
                 *parameter.value_mut() = init.tensor(rng, parameter.shape());
                 report.fresh.push(named.name);
             }

@@ -92,7 +92,7 @@ pub trait Pretrained: Module + Sized {
     }
 
     /// The same with a fresh head: parameters of the head that the checkpoint does not hold, or holds
-    /// of other sizes, are drawn anew with deviation 0.02, biases zero.
+    /// of other sizes, are drawn anew with deviation 0.02, biases zero, scales one.
     ///
     /// # Errors
     /// As [`Pretrained::from_pretrained`].

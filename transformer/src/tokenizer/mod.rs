@@ -4,6 +4,7 @@ mod files;
 pub(crate) mod gguf;
 mod stream;
 mod validate;
+mod words;
 
 pub use stream::TextStream;
 
@@ -15,6 +16,9 @@ use tokenizers::{Encoding, PostProcessor};
 
 /// The name of the token that ends a text.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The name of the token that stands for a hidden one; BERT's. RoBERTa's is `<mask>`.
+pub const MASK: &str = "[MASK]";
 
 /// A tokenizer, as `tokenizer.json`, GPT-2's, BERT's or a GGUF's files describe it.
 #[derive(Clone, Debug)]
@@ -209,6 +213,11 @@ impl Tokenizer {
     /// The id of the token that ends a text, if there is one.
     pub fn end_of_text(&self) -> Option<u32> {
         self.token_id(END_OF_TEXT)
+    }
+
+    /// The id of the token that stands for a hidden one, `[MASK]` or `<mask>`, if there is one.
+    pub fn mask_token(&self) -> Option<u32> {
+        self.token_id(MASK).or_else(|| self.token_id("<mask>"))
     }
 }
 

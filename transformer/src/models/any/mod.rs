@@ -1,9 +1,12 @@
 //! A model of whatever architecture its files name.
 
 mod classifier;
+mod masked;
 mod outputs;
+mod saliency;
 
 pub use outputs::{Input, Outputs};
+pub use saliency::Saliency;
 
 use super::bert::Variant;
 use super::head::Problem;

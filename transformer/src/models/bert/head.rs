@@ -76,8 +76,16 @@ impl TokenScores {
     /// If the last axis is not d_model.
     #[track_caller]
     pub fn forward(&self, hidden: &Var, embedding: &Embedding) -> Var {
-        let transformed = self.activation.apply(&self.transform.forward(hidden));
-        embedding.logits(&self.norm.forward(&transformed)) + &*self.bias
+        embedding.logits(&self.states(hidden)) + &*self.bias
+    }
+
+    /// What the transposed embedding reads: `[.., d_model]` → the same
+    ///
+    /// # Panics
+    /// If the last axis is not d_model.
+    #[track_caller]
+    pub fn states(&self, hidden: &Var) -> Var {
+        self.norm.forward(&self.activation.apply(&self.transform.forward(hidden)))
     }
 }
 

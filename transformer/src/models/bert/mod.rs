@@ -126,8 +126,8 @@ impl Bert {
     }
 
     #[track_caller]
-    fn read(&self, text: &Padded, segments: Option<&Tokens>, pass: Pass<'_>) -> Var {
-        let x = self.embed(text, segments).dropout(self.config.dropout);
+    fn read(&self, text: &Padded, segments: Option<&Tokens>, mut pass: Pass<'_>) -> Var {
+        let x = self.embed(text, segments, &mut pass).dropout(self.config.dropout);
         self.stack.forward(&x, &mut Pass { mask: text.mask(), ..pass })
     }
 
@@ -164,7 +164,7 @@ impl Bert {
 
     /// LN(token + position + segment): Devlin et al. 2019, figure 2.
     #[track_caller]
-    fn embed(&self, text: &Padded, segments: Option<&Tokens>) -> Var {
+    fn embed(&self, text: &Padded, segments: Option<&Tokens>, pass: &mut Pass<'_>) -> Var {
         let shape = text.tokens.shape();
         let longest = self.config.longest_text();
         let [_, seq_len] = shape else {
@@ -190,7 +190,9 @@ impl Bert {
                 x + embedding.forward(segments.unwrap_or(&first))
             }
         };
-        self.embedding_norm.forward(&x)
+        let x = self.embedding_norm.forward(&x);
+        pass.note(|trace| trace.token_embeddings = Some(x.clone()));
+        x
     }
 
     /// RoBERTa's positions: tokens are counted from behind the padding token's id on; that token, and

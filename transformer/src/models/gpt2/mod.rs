@@ -139,7 +139,9 @@ impl DecoderOnly for Gpt2 {
 
     #[track_caller]
     fn read(&self, tokens: &Tokens, positions: &Tokens, pass: &mut Pass<'_>) -> Var {
-        let x = self.token_embedding.forward(tokens) + self.position_embedding.forward(positions);
+        let x = self.token_embedding.forward(tokens);
+        pass.note(|trace| trace.token_embeddings = Some(x.clone()));
+        let x = x + self.position_embedding.forward(positions);
         self.stack.forward(&x.dropout(self.config.embedding_dropout), pass)
     }
 }

@@ -215,7 +215,9 @@ impl DecoderOnly for Llama {
     #[track_caller]
     fn read(&self, tokens: &Tokens, positions: &Tokens, pass: &mut Pass<'_>) -> Var {
         pass.rotation = Some(self.rotary.at(positions));
-        self.stack.forward(&self.token_embedding.forward(tokens), pass)
+        let x = self.token_embedding.forward(tokens);
+        pass.note(|trace| trace.token_embeddings = Some(x.clone()));
+        self.stack.forward(&x, pass)
     }
 }
 
