@@ -106,7 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let masking = Masking {
         share: 0.3, // more than BERT's: fewer steps see as many words
         mask_token: MASK,
-        first_word: FIRST_WORD,
+        special: (0..FIRST_WORD).collect(),
         vocab_size: words.vocab_size(),
     };
     let mut rng = Rng::derived(seed, &[1]);

@@ -3,14 +3,14 @@
 //! `cargo run --release --example product_search -- --model MINILM`, where MINILM is the folder of
 //! all-MiniLM-L6-v2 or another encoder of sentences.
 
-use autograd::no_grad;
 use clap::Parser;
 use examples::catalogue::{self, Product};
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
-use tensor::{Float, Tensor};
-use transformer::{Input, Model, Padded, Tokenizer};
+use tensor::Float;
+use train::retrieval::{Neighbours, embed};
+use transformer::{Model, Tokenizer};
 
 /// Search the catalogue with an encoder of sentences.
 #[derive(Parser)]
@@ -29,8 +29,6 @@ struct Arguments {
     rivals_of: usize,
 }
 
-/// Texts that are computed side by side.
-const BATCH_SIZE: usize = 16;
 /// Results of each kind.
 const SHOWN: usize = 5;
 
@@ -39,90 +37,52 @@ fn main() -> Result<(), Box<dyn Error>> {
     let products: Vec<Product> =
         catalogue::parse_lines(catalogue::EMBEDDED)?.into_iter().take(arguments.products).collect();
     let chosen = products.get(arguments.rivals_of).ok_or("there is no product of that number")?;
-    let search = Search::open(&arguments.model)?;
+    let model = Model::from_pretrained(&arguments.model)?;
+    let tokenizer = Tokenizer::from_pretrained(&arguments.model)?;
 
     let start = Instant::now();
     let texts: Vec<&str> = products.iter().map(|product| &product.description[..]).collect();
-    let vectors = search.embed(&texts)?; // [n_products, d_model], each of length 1
+    let vectors = embed(&model, &tokenizer, &texts, model.max_seq_len())?;
     let seconds = start.elapsed().as_secs_f64();
     println!("{} descriptions became vectors in {seconds:.1} s", products.len());
+    let known = Neighbours::new(vectors.clone())?;
 
     println!("\nfor \"{}\":", arguments.query);
-    let query = search.embed(&[&arguments.query])?;
-    let cosines = vectors.matmul(&query.transpose(0, 1)).to_vec();
-    for (index, cosine) in best(&cosines, |_| true) {
+    let query = embed(&model, &tokenizer, &[&arguments.query], model.max_seq_len())?.remove(0);
+    for (index, cosine) in known.nearest(&query, SHOWN)? {
         println!("  {cosine:.3}  {}", line(&products[index]));
     }
 
     println!("\nthe most alike, perhaps the same product listed twice:");
-    for (a, b, cosine) in pairs(&vectors) {
+    for (a, b, cosine) in pairs(&known, &vectors)? {
         println!("  {cosine:.3}  {}\n         {}", line(&products[a]), line(&products[b]));
     }
 
     println!("\nrivals of {}:", line(chosen));
-    let own = vectors.narrow(0, arguments.rivals_of, 1);
-    let cosines = vectors.matmul(&own.transpose(0, 1)).to_vec();
-    let is_rival = |other: usize| {
+    let is_rival = |other: &Product| {
         let brand = |product: &Product| value(product, "brand").map(str::to_string);
-        products[other].category == chosen.category && brand(&products[other]) != brand(chosen)
+        other.category == chosen.category && brand(other) != brand(chosen)
     };
-    for (index, cosine) in best(&cosines, is_rival) {
+    let nearest = known.nearest(&vectors[arguments.rivals_of], products.len())?.into_iter();
+    for (index, cosine) in nearest.filter(|pair| is_rival(&products[pair.0])).take(SHOWN) {
         println!("  {cosine:.3}  {}", line(&products[index]));
     }
     Ok(())
 }
 
-/// A model and its tokenizer.
-struct Search {
-    model: Model,
-    tokenizer: Tokenizer,
-}
-
-impl Search {
-    fn open(source: &PathBuf) -> Result<Search, Box<dyn Error>> {
-        let (model, tokenizer) =
-            (Model::from_pretrained(source)?, Tokenizer::from_pretrained(source)?);
-        Ok(Search { model, tokenizer })
+/// The pairs with the largest cosines: they are among those nearest to one of them, but for itself.
+fn pairs(
+    known: &Neighbours,
+    vectors: &[Vec<Float>],
+) -> Result<Vec<(usize, usize, Float)>, train::Error> {
+    let mut found = Vec::new();
+    for (a, nearest) in known.nearest_of_each(vectors, SHOWN + 1)?.into_iter().enumerate() {
+        let later = nearest.into_iter().filter(|pair| a < pair.0);
+        found.extend(later.map(|(b, cosine)| (a, b, cosine)));
     }
-
-    /// A vector for each text, `[texts, d_model]`; texts of like length are computed together.
-    fn embed(&self, texts: &[&str]) -> Result<Tensor, Box<dyn Error>> {
-        let mut rows = Vec::new();
-        for text in texts {
-            rows.push(self.tokenizer.encode_text(text, self.model.max_seq_len())?.ids);
-        }
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by_key(|&index| rows[index].len());
-        let mut vectors = vec![Tensor::zeros(&[0]); rows.len()];
-        for batch in order.chunks(BATCH_SIZE) {
-            let batch_rows: Vec<&[u32]> = batch.iter().map(|&index| &rows[index][..]).collect();
-            let text = Padded::right(&batch_rows, self.model.vocab_size())?;
-            let input = Input { text, token_types: None, target: None };
-            let found = no_grad(|| self.model.embed(&input))?;
-            for (row, &index) in batch.iter().enumerate() {
-                vectors[index] = found.value().narrow(0, row, 1);
-            }
-        }
-        Ok(Tensor::concat(&vectors.iter().collect::<Vec<_>>(), 0))
-    }
-}
-
-/// The largest cosines of those that `fits` lets through, with their numbers.
-fn best(cosines: &[Float], fits: impl Fn(usize) -> bool) -> Vec<(usize, Float)> {
-    let mut found: Vec<(usize, Float)> =
-        cosines.iter().copied().enumerate().filter(|(index, _)| fits(*index)).collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found.sort_by(|a, b| b.2.total_cmp(&a.2));
     found.truncate(SHOWN);
-    found
-}
-
-/// The pairs with the largest cosines.
-fn pairs(vectors: &Tensor) -> Vec<(usize, usize, Float)> {
-    let count = vectors.size(0);
-    let cosines = vectors.matmul(&vectors.transpose(0, 1)).to_vec();
-    let is_upper = |index: usize| index / count < index % count;
-    let found = best(&cosines, is_upper).into_iter();
-    found.map(|(index, cosine)| (index / count, index % count, cosine)).collect()
+    Ok(found)
 }
 
 fn value<'a>(product: &'a Product, field: &str) -> Option<&'a str> {

@@ -3,13 +3,14 @@
 //! `cargo run --release --example product_description -- --output run`
 //!
 //! Trains a tokenizer and a small GPT on the shop's catalogue (synthetic: see `data/README.md`),
-//! writes descriptions of products it has not seen, and measures them beside two baselines. What
+//! writes descriptions of products it has not seen, and measures them beside baselines. What
 //! it saves, `attendant generate` and `attendant evaluate` load.
 
-mod report;
+mod printed;
 
 use clap::Parser;
 use examples::catalogue::{self, Product, Split};
+use serde_json::json;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 use tensor::Rng;
 use train::bpe::train_bpe;
-use train::data::{Example, Rows, Task, parse_rows};
+use train::cli::command_line;
+use train::data::{Example, Rows, Task, count_in, parse_rows};
 use train::evaluation;
 use train::optimizer::Numbers;
 use train::optimizer::Schedule;
 use train::progress::Progress;
+use train::report::{self, Evaluation};
 use train::sequence::{fitting, prompted};
+use train::step_log::StepLog;
 use train::training::{Settings, train};
 use transformer::{Gpt2, Gpt2Config, Pretrained, Tokenizer};
 
@@ -107,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let settings = settings(arguments);
     let seen = with_fresh_rows(&training, &settings)?;
-    let (model, tokenizer) = learn(&seen, &settings)?;
+    let (model, tokenizer) = learn(&seen, &settings, &output)?;
     let end = tokenizer.end_of_text().ok_or("the tokenizer has no end token")?;
     let train_seconds = start.elapsed().as_secs_f64();
     model.save(&output)?;
@@ -117,10 +121,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let sequences = prompted(&test, Some((&tokenizer, end)))?;
     let bytes = evaluation::target_bytes(&test);
     let likelihood = evaluation::likelihood(&model, &sequences, Some(&bytes))?;
-    let texts = evaluation::write(&model, &tokenizer, &sequences, end)?;
+    let texts = evaluation::write(&model, &tokenizer, &sequences, end)?.into_iter();
+    let texts: Vec<String> = texts.map(|answer| answer.text).collect();
     let shop = evaluation::shop_vocabulary(&everything);
-    let written = evaluation::descriptions(&test, &texts, &shop);
-    let baselines = evaluation::describe_baselines(&seen, &test, &shop);
+    let scores = likelihood
+        .and(evaluation::descriptions(&test, &texts, &shop))
+        .and(evaluation::copies(&seen, &texts));
+    let baselines = evaluation::describe_baselines(&seen, &test, &shop, &scores);
     let predictions: String = test_rows
         .rows
         .iter()
@@ -129,12 +136,35 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         .collect();
     fs::write(output.join("predictions.jsonl"), predictions)?;
 
-    let report = report::Report { likelihood, written, baselines, train_seconds };
+    let mut figures = scores.estimates();
+    figures.append(&mut evaluation::variety(&texts));
+    figures.insert("baselines".into(), baselines);
+    let evaluation = Evaluation {
+        task: Task::Describe.name().into(),
+        command: command(),
+        data: "test.jsonl".into(),
+        train: Some("train.jsonl and fresh rows".into()),
+        rows: test.len(),
+        rows_in_train: Some(count_in(&test, &seen)),
+        result: figures.clone(),
+        groups: report::shown_texts(&test, &texts),
+    };
+    evaluation.write(&output)?;
+    let result = json!({ "steps": settings.steps, "seconds": train_seconds });
+    fs::write(output.join("result.json"), result.to_string())?;
+    report::write(&output)?;
     match arguments.json {
-        true => println!("{}", report.json(&test, &texts)),
-        false => report.print(&test, &texts, &output),
+        true => println!("{}", printed::json(figures, &test, &texts, train_seconds)),
+        false => printed::print(&figures, &test, &texts, train_seconds, &output),
     }
     Ok(())
+}
+
+/// The command of this process.
+fn command() -> String {
+    let line = command_line(&std::env::args_os().collect::<Vec<_>>());
+    let options = line.strip_prefix("attendant ").map(|options| format!(" -- {options}"));
+    format!("cargo run --release --example product_description{}", options.unwrap_or_default())
 }
 
 /// The catalogue's rows and fresh ones made by its generator, as many as the steps take.
@@ -151,8 +181,12 @@ fn with_fresh_rows(
     Ok(examples)
 }
 
-/// Trains a tokenizer and a model on the examples, each seen once.
-fn learn(examples: &[Example], settings: &Settings) -> Result<(Gpt2, Tokenizer), Box<dyn Error>> {
+/// Trains a tokenizer and a model on the examples, each seen once, and writes down each step.
+fn learn(
+    examples: &[Example],
+    settings: &Settings,
+    output: &Path,
+) -> Result<(Gpt2, Tokenizer), Box<dyn Error>> {
     let texts: Vec<&str> =
         examples.iter().flat_map(|example| [&example.prompt[..], &example.target[..]]).collect();
     let tokenizer = train_bpe(&texts, VOCAB_SIZE)?;
@@ -166,9 +200,10 @@ fn learn(examples: &[Example], settings: &Settings) -> Result<(Gpt2, Tokenizer),
         eprintln!("{} rows are longer than the context and were left out", long.len());
     }
     let mut progress = Progress::new(settings.steps, 1, None, None);
+    let mut metrics = StepLog::open_after(&output.join("metrics.jsonl"), 0)?;
     train(&mut model, &sequences, settings, |report| {
         progress.step(report);
-        Ok(())
+        metrics.write(report)
     })?;
     progress.finish();
     Ok((model, tokenizer))

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod heat_map;
 pub mod intents;
 pub mod jsonl;
+pub mod kit;
 mod phrases;
 pub mod questions;
 pub mod reviews;

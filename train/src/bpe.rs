@@ -7,7 +7,7 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Tokenizer as Inner};
-use transformer::{END_OF_TEXT, Tokenizer};
+use transformer::{END_OF_TEXT, MASK, Tokenizer};
 
 /// The fewest tokens a vocabulary can have: each byte, and the end of a text.
 pub const SMALLEST_VOCABULARY: usize = 257;
@@ -69,9 +69,36 @@ pub fn mark_ends(tokenizer: Tokenizer) -> Result<Tokenizer, Error> {
     Ok(Tokenizer::from_inner(inner))
 }
 
+/// The same tokenizer with a token that stands for a hidden one, behind all others; as it is where it
+/// has one.
+pub fn add_mask(tokenizer: Tokenizer) -> Tokenizer {
+    if tokenizer.mask_token().is_some() {
+        return tokenizer;
+    }
+    let mut inner = tokenizer.into_inner();
+    inner.add_special_tokens(&[AddedToken::from(MASK, true)]);
+    Tokenizer::from_inner(inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mask_stands_behind_all_tokens_and_changes_none() {
+        let bare = mark_ends(train_bpe(&["the theme"], 270).unwrap()).unwrap();
+        let tokenizer = add_mask(bare.clone());
+        assert_eq!(tokenizer.mask_token(), Some(bare.vocab_size() as u32));
+        assert_eq!(tokenizer.vocab_size(), bare.vocab_size() + 1);
+        let ids = |tokenizer: &Tokenizer| tokenizer.encode_special("the theme").unwrap();
+        assert_eq!(ids(&tokenizer), ids(&bare));
+        assert!(tokenizer.is_special(tokenizer.mask_token().unwrap()));
+        assert_eq!(add_mask(tokenizer.clone()).vocab_size(), tokenizer.vocab_size());
+        let folder = tempfile::tempdir().unwrap();
+        tokenizer.save(folder.path()).unwrap();
+        let again = Tokenizer::from_pretrained(folder.path()).unwrap();
+        assert_eq!((again.mask_token(), ids(&again)), (tokenizer.mask_token(), ids(&bare)));
+    }
 
     #[test]
     fn a_text_that_is_read_whole_stands_between_ends() {

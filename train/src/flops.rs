@@ -1,9 +1,10 @@
 //! How many floating-point operations training takes, and how many the machine can do.
 
+use crate::masking::SHARE;
 use autograd::Parameter;
 use std::time::Instant;
 use tensor::{Rng, Tensor};
-use transformer::{DecoderHead, Model, Module};
+use transformer::{DecoderHead, HeadKind, Model, Module};
 
 /// What of a model's shape its attention's operations depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Attention {
 /// attention's, counted as if each token attended to all, as is the custom. What is computed again to
 /// save memory does not count: that makes the share of the peak comparable between runs. Nor does
 /// what is not computed: of a text classifier's last block, all but keys and values is needed at the
-/// first token alone.
+/// first token alone; and the head that fills in hidden tokens reads them alone.
 ///
 /// `None` for encoder–decoders, whose two halves read texts of different lengths.
 ///
@@ -52,6 +53,13 @@ pub fn flops_per_token(model: &Model, seq_len: usize) -> Option<f64> {
         Model::Llama(llama) => {
             let width = llama.config.n_heads * llama.config.d_k();
             (attention(llama.config.n_layers, width), matches!(llama.head, DecoderHead::Tied))
+        }
+        Model::Bert(bert) if bert.config.head.kind == HeadKind::LanguageModel => {
+            let attention = attention(bert.config.n_layers, bert.config.d_model);
+            let encoder = counted(model, false, attention, |name| !name.starts_with("head."));
+            let d_model = bert.config.d_model;
+            let scores = 6 * d_model * (d_model + bert.config.vocab_size);
+            return Some(encoder + SHARE * scores as f64);
         }
         // A classifier of texts; a table of words that scores them is not what it is trained with.
         Model::Bert(bert) => {
@@ -128,7 +136,7 @@ fn time(a: &Tensor, b: &Tensor) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use transformer::{Bert, BertConfig, Gpt2, Gpt2Config};
+    use transformer::{Bert, BertConfig, Gpt2, Gpt2Config, HeadConfig};
 
     fn gpt2() -> Model {
         // Of GPT-2's sizes; zeros are made faster than random numbers.
@@ -165,6 +173,20 @@ mod tests {
         // W^K and W^V of the last block, and the map behind it.
         assert_eq!(of(1), 6 * (2 * d * d + d * d));
         assert_eq!(of(12) - of(1), 11 * (6 * (4 * d * d + 2 * d * d_ff) + 12 * d * seq_len));
+    }
+
+    #[test]
+    fn a_masked_language_models_head_reads_the_hidden_tokens_alone() {
+        let (d, d_ff, seq_len) = (8, 16, 5);
+        let kind = HeadKind::LanguageModel;
+        let head = HeadConfig { kind, ..HeadConfig::default() };
+        let sizes =
+            BertConfig { vocab_size: 11, d_model: d, n_heads: 2, d_ff, ..Default::default() };
+        let config = BertConfig { n_layers: 1, head, ..sizes };
+        let model = Model::Bert(Bert::new(config, &mut Rng::seeded(1)).unwrap());
+        let block = 6 * (4 * d * d + 2 * d * d_ff) + 12 * d * seq_len;
+        let head = 0.15 * (6 * (d * d + 11 * d)) as f64;
+        assert_eq!(flops_per_token(&model, seq_len), Some(block as f64 + head));
     }
 
     #[test]

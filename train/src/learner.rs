@@ -4,9 +4,10 @@ use crate::Error;
 use crate::batch::NextTokens;
 use crate::sequence::{Sequence, Target};
 use autograd::ops::cross_entropy::cross_entropy_forward;
-use autograd::ops::linear_cross_entropy::linear_cross_entropy_sum;
+use autograd::ops::linear_cross_entropy::{affine_cross_entropy_sum, linear_cross_entropy_sum};
 use autograd::{Var, cross_entropy_sum, no_grad};
 use tensor::{Targets, Tokens};
+use transformer::models::bert::{EncoderHead, TokenScores};
 use transformer::{Bert, DecoderOnly, Gpt2, HeadKind, Llama, Model, Module, Padded, T5};
 
 /// A model that can be trained on [`Sequence`]s.
@@ -63,6 +64,9 @@ pub fn decoder_scores(
         }
         Some(Target::Class(_)) => {
             Err(does_not_learn(model.name(), "classes: it has no head for them"))
+        }
+        Some(Target::Hidden(_)) => {
+            Err(does_not_learn(model.name(), "hidden tokens: it reads in one direction"))
         }
         _ if !is_language_model => {
             Err(does_not_learn(model.name(), "the next token: it has no head that scores it"))
@@ -134,13 +138,17 @@ macro_rules! decoder {
 decoder!(Gpt2);
 decoder!(Llama);
 
-/// The class of a text.
+/// The class of a text, or its hidden tokens.
 impl Learner for Bert {
     fn vocab_size(&self) -> usize {
         self.config.vocab_size
     }
 
     fn scores(&self, rows: &[&Sequence]) -> Result<(Var, Targets), Error> {
+        if hides(rows) {
+            let (head, states, targets) = hidden_tokens(self, rows)?;
+            return Ok((head.forward(&states, &self.token_embedding), targets));
+        }
         if self.config.head.kind != HeadKind::Classification {
             return Err(does_not_learn("encoder", "classes: it has no head for them"));
         }
@@ -149,6 +157,46 @@ impl Learner for Bert {
         let targets = Targets::new(classes, scores.size(-1))?;
         Ok((scores, targets))
     }
+
+    fn loss_sum(&self, rows: &[&Sequence]) -> Result<Var, Error> {
+        if hides(rows) {
+            let (head, states, targets) = hidden_tokens(self, rows)?;
+            let table = self.token_embedding.weight.transpose(0, 1);
+            return Ok(affine_cross_entropy_sum(
+                &head.states(&states),
+                &table,
+                &head.bias,
+                &targets,
+            ));
+        }
+        let (scores, targets) = Learner::scores(self, rows)?;
+        Ok(cross_entropy_sum(&scores, &targets))
+    }
+}
+
+fn hides(rows: &[&Sequence]) -> bool {
+    matches!(rows.first().map(|row| &row.target), Some(Target::Hidden(_)))
+}
+
+/// The head that fills in tokens, the states where tokens are hidden, `[targets, d_model]`, and what
+/// stood there.
+fn hidden_tokens<'a>(
+    model: &'a Bert,
+    rows: &[&Sequence],
+) -> Result<(&'a TokenScores, Var, Targets), Error> {
+    let EncoderHead::LanguageModel(head) = &model.head else {
+        return Err(does_not_learn("encoder", "hidden tokens: it has no head that fills them in"));
+    };
+    let text = padded(rows, model.config.vocab_size)?;
+    let width = text.tokens.shape()[1] as u32;
+    let (mut positions, mut ids) = (Vec::new(), Vec::new());
+    for (row, sequence) in (0..).zip(rows) {
+        let Target::Hidden(hidden) = &sequence.target else { return Err(mixed()) };
+        positions.extend(hidden.iter().map(|(place, _)| row * width + place));
+        ids.extend(hidden.iter().map(|(_, id)| *id));
+    }
+    let targets = Targets::new(ids, model.config.vocab_size)?;
+    Ok((head, at(&model.hidden(&text, None, None), positions)?, targets))
 }
 
 /// The next token of a text that answers another.

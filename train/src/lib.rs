@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`data`] | rows of JSON Lines, CSV and plain text; the prompt and target a task makes of each |
-//! | [`bpe`] | a byte-level tokenizer trained on one's own text |
+//! | [`bpe`], [`characters`] | tokenizers of one's own text: byte pairs, or its characters |
 //! | [`sequence`] | rows as token ids |
 //! | [`token_file`] | token ids on disk, for data larger than memory |
 //! | [`batch`], [`learner`] | sequences side by side, and their loss under any model |
@@ -20,15 +20,20 @@
 //! | [`flops`] | the operations that training takes, and the machine's peak |
 //! | [`report`] | a run as one page |
 //! | [`tensorboard`] | event files that TensorBoard shows |
-//! | [`masking`] | what a masked language model must fill in |
+//! | [`word_dropout`] | texts that lack some tokens while they are learned |
+//! | [`masking`], [`masked_rows`] | what a masked language model must fill in, row by row |
 //! | [`metrics`] | what a model's texts and losses are worth, with intervals |
 //! | [`baselines`] | what must be beaten |
+//! | [`retrieval`] | texts as vectors, and the nearest of those that are known |
+//! | [`saliency`] | the words of a text that told its class |
 //! | [`evaluation`] | a model measured on a task |
+//! | [`writing`] | texts for many prompts, held to rules |
 //! | [`cli`] | the program `attendant` |
 
 pub mod baselines;
 pub mod batch;
 pub mod bpe;
+pub mod characters;
 pub mod checkpoint;
 pub mod cli;
 pub mod data;
@@ -38,6 +43,7 @@ pub mod flops;
 pub mod histogram;
 pub mod interrupt;
 pub mod learner;
+pub mod masked_rows;
 pub mod masking;
 pub mod metrics;
 pub mod optimizer;
@@ -45,7 +51,9 @@ mod peak_memory;
 mod preset;
 pub mod progress;
 pub mod report;
+pub mod retrieval;
 pub mod run;
+pub mod saliency;
 pub mod samples;
 pub mod sequence;
 pub mod settings;
@@ -54,6 +62,8 @@ pub mod step_log;
 pub mod tensorboard;
 pub mod token_file;
 pub mod training;
+pub mod word_dropout;
+pub mod writing;
 
 pub use error::Error;
 pub use learner::Learner;

@@ -214,6 +214,8 @@ pub(crate) mod stream {
     pub const ORDER: u64 = 1;
     pub const DROPOUT: u64 = 2;
     pub const ADAPTERS: u64 = 3;
+    pub const MASKS: u64 = 4;
+    pub const TOKENS: u64 = 5;
 }
 
 /// The order in which a run takes the rows: shuffled anew for each epoch, or as they stand.

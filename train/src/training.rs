@@ -153,7 +153,7 @@ impl<'a, M: Learner> Trainer<'a, M> {
     /// If one cannot be read.
     pub fn rows(&mut self, step: usize) -> Result<Vec<Sequence>, Error> {
         let rows = self.order.rows_of_step(step).into_iter();
-        rows.map(|row| Ok(self.sequences.get(row)?.into_owned())).collect()
+        rows.map(|row| Ok(self.sequences.of_step(row, step)?.into_owned())).collect()
     }
 
     /// Takes the next step; `None` when all are taken.

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use tensor::Float;
+use train::retrieval::{Neighbours, embed};
+use transformer::{Model, Tokenizer};
 
 fn attendant(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_attendant")).args(arguments).output().unwrap()
@@ -152,6 +154,28 @@ fn texts_become_vectors_of_length_1() {
     assert_eq!(empty, "error: text 1 is empty; leave it out");
     let bare = failure(1, &["embed", "--model", &model("bert_bare"), "--text", "x"]);
     assert!(bare.contains("has no tokenizer"), "{bare}");
+}
+
+#[test]
+fn texts_of_any_length_become_the_vectors_they_are_alone() {
+    let folder = with_tokenizer("bert_bare");
+    let model = Model::from_pretrained(folder.path()).unwrap();
+    let tokenizer = Tokenizer::from_pretrained(folder.path()).unwrap();
+    let text = |number: usize| ["good shoes ", "bad ", "lamp "][number % 3].repeat(1 + number % 5);
+    let texts: Vec<String> = (0..70).map(text).collect();
+    let longest = model.max_seq_len();
+    let together = embed(&model, &tokenizer, &texts, longest).unwrap();
+    for (text, vector) in texts.iter().zip(&together).take(15) {
+        let alone = &embed(&model, &tokenizer, &[text], longest).unwrap()[0];
+        let worst = alone.iter().zip(vector).map(|(a, b)| (a - b).abs()).fold(0.0, Float::max);
+        assert!(worst < 1e-5, "{text}: {worst:e}");
+    }
+    let nearest = Neighbours::new(together[..15].to_vec()).unwrap();
+    let found = nearest.nearest_of_each(&together[15..30], 1).unwrap();
+    let rows: Vec<usize> = found.iter().map(|row| row[0].0).collect();
+    assert_eq!(rows, (0..15).collect::<Vec<_>>());
+    let error = embed(&model, &tokenizer, &["bad", ""], longest).unwrap_err().to_string();
+    assert_eq!(error, "text 2 is empty; leave it out");
 }
 
 #[test]

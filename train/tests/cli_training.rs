@@ -6,6 +6,7 @@ use program::{Folder, attendant, failure, json, stderr, train};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use transformer::Tokenizer;
 
 /// Texts whose class is told by a word.
 fn reviews(folder: &Folder, name: &str, labels: [&str; 2]) -> String {
@@ -44,6 +45,7 @@ fn a_classifier_learns_is_measured_and_made_of_another_model() {
     assert_eq!(measured["macro_f1"]["value"], 1.0);
     let told = json(&["classify", "--json", "--model", &run, "--text", "rug 3 is soft"]);
     assert_eq!((&told["labels"][0], &told["classes"][0]), (&"good".into(), &"bad".into()));
+    explained(&folder, &run);
     // Its head is for other labels, and drawn anew.
     let other = reviews(&folder, "other.jsonl", ["0", "1"]);
     let again = folder.path("again");
@@ -51,6 +53,89 @@ fn a_classifier_learns_is_measured_and_made_of_another_model() {
     json(&[&fixed[..], &["--steps", "40", "--lr", "3e-3", "--output", &again]].concat());
     let told = json(&["classify", "--json", "--model", &again, "--text", "rug 3 is soft"]);
     assert_eq!((&told["labels"][0], &told["classes"][0]), (&"0".into(), &"0".into()));
+}
+
+/// Holds what is told of words against the text and the class: one word makes the class here.
+fn explained(folder: &Folder, model: &str) {
+    let texts = ["rug 3 is soft", "rug 5 is rough", "\n rug <b>"];
+    let page = folder.path("words.html");
+    let [a, b, c] = texts.map(|text| ["--text", text]);
+    let fixed = [&["classify", "--model", model][..], &a, &b, &c].concat();
+    let told = json(&[&fixed[..], &["--json", "--html", &page]].concat());
+    for (text, (words, telling)) in
+        texts.iter().zip(told["saliency"].as_array().unwrap().iter().zip(["soft", "rough", ""]))
+    {
+        let words = words.as_array().unwrap();
+        let pieces: String = words.iter().map(|word| word[0].as_str().unwrap()).collect();
+        assert_eq!(pieces, *text);
+        let value = |word: &&Value| word[1].as_f64().unwrap().abs();
+        let most = words.iter().max_by(|a, b| value(a).total_cmp(&value(b))).unwrap();
+        let found = most[0].as_str().unwrap().trim();
+        assert!(telling.is_empty() || found == telling, "{words:?}");
+    }
+    let html = fs::read_to_string(page).unwrap();
+    assert!(html.contains("good ") && html.contains(">soft</span>"));
+    assert!(html.contains("&lt;</span>") && !html.contains("<b>"));
+    let lines = attendant(&[&fixed[..], &["--explain"]].concat()).stdout;
+    let lines = String::from_utf8(lines).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert!(lines.len() == 6 && lines[0].starts_with("good\t"), "{lines:?}");
+    assert!(lines[1][10..].starts_with(" soft   "), "{lines:?}");
+    assert!(json(&[&fixed[..], &["--json"]].concat())["saliency"].is_null());
+}
+
+#[test]
+fn characters_are_the_tokens_of_a_classifier_and_of_what_is_written() {
+    let folder = Folder::new();
+    let row = |i: usize| {
+        let (word, label) = [("很好", "good"), ("太差", "bad")][i % 2];
+        format!("{{\"text\":\"灯 {} LED {word}。\",\"label\":\"{label}\"}}\n", i * 7 % 11)
+    };
+    let data = folder.write("rows.jsonl", (0..32).map(row).collect::<String>());
+    let sizes = ["--n-layers", "1", "--d-model", "32", "--n-heads", "2", "--data", &data];
+    let characters = ["train", "--json", "--tokenizer", "characters", "--vocab-size", "40"];
+    let run = |task: &str, model: &str, steps: &str| {
+        let output = folder.path(model);
+        let more = ["--task", task, "--model", model, "--steps", steps, "--output", &output];
+        json(&[&characters[..], &sizes, &more, &["--lr", "3e-3", "--seq-len", "32"]].concat());
+        output
+    };
+    let classifier = run("classify", "encoder-tiny", "40");
+    let told = json(&["classify", "--json", "--model", &classifier, "--text", "灯 3 LED 太差。"]);
+    assert_eq!(told["labels"][0], "bad");
+    let tokenizer = Tokenizer::from_pretrained(&classifier).unwrap();
+    let ids = tokenizer.encode("灯 led LED 很").unwrap();
+    assert_eq!((ids.len(), &ids[2..5]), (11, &[1, 1, 1][..]), "no small letter was seen");
+    let writer = run("language-model", "tiny", "100");
+    let generate = ["generate", "--json", "--model", &writer, "--prompt", "灯 3 L"];
+    let written = json(&[&generate[..], &["--max-new-tokens", "3"]].concat());
+    assert_eq!(written["text"], "ED ");
+}
+
+#[test]
+fn a_tokenizer_is_a_file_or_made_of_text() {
+    let folder = Folder::new();
+    let (data, run) = (folder.products(), folder.path("run"));
+    let path = folder.path("characters");
+    let both = failure(2, &train(&data, &run, &["--tokenizer", &path]));
+    assert_eq!(
+        both,
+        format!(
+            "error: --vocab-size is for a tokenizer that is made of the data; leave it out, for \
+             {path} has its own vocabulary, or take --tokenizer bpe or characters"
+        )
+    );
+    let ids = pairs(&folder);
+    let fixed = ["train", "--task", "seq2seq", "--model", "encoder-decoder-tiny", "--data", &ids];
+    let error = failure(1, &[&fixed[..], &["--tokenizer", "bpe", "--output", &run]].concat());
+    assert_eq!(
+        error,
+        format!(
+            "error: {ids}: holds ids and no text to make a tokenizer of; give --tokenizer the path \
+             of the tokenizer.json that they came from"
+        )
+    );
+    assert!(!Path::new(&run).exists());
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn encoder() {
         };
         MaskedLanguageModel::new(config, &mut Rng::seeded(3)).unwrap()
     };
-    let masking = Masking { share: 0.15, mask_token: 0, first_word: 1, vocab_size: VOCAB_SIZE };
+    let masking = &Masking { share: 0.15, mask_token: 0, special: vec![0], vocab_size: VOCAB_SIZE };
     assert_same_bits(model, move |model, rng| {
         let mut rows = rows(rng, 16, 24);
         rows[3].truncate(9);

@@ -14,7 +14,9 @@ mod model;
 mod output;
 mod train;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use crate::Error;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use train::config_file::{self, Options};
 
@@ -40,7 +42,7 @@ enum Command {
     /// Train a model, from random weights or from a folder
     Train(Box<train::Arguments>),
     /// Write on after a prompt
-    Generate(generate::Arguments),
+    Generate(Box<generate::Arguments>),
     /// Measure a model on a file, beside baselines
     Evaluate(evaluate::Arguments),
     /// Tell the class of each text
@@ -57,27 +59,62 @@ enum Command {
 struct Common {
     seed: u64,
     json: bool,
+    /// The command as it can be given to a shell again.
+    command: String,
 }
 
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {
     failure::catch(|| {
-        let matches = config_file::matches(&mut Cli::command(), std::env::args_os().collect())?;
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let matches = config_file::matches(&mut Cli::command(), arguments.clone())?;
         let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        let common = Common { seed: cli.seed, json: cli.json };
         crate::set_threads(cli.threads)?;
-        match cli.command {
-            Command::Train(arguments) => {
-                train::run(&arguments, &common, &Options::of(&mut Cli::command(), &matches))
-            }
-            Command::Generate(arguments) => generate::run(&arguments, &common),
-            Command::Evaluate(arguments) => evaluate::run(&arguments, &common),
-            Command::Classify(arguments) => classify::run(&arguments, &common),
-            Command::Embed(arguments) => embed::run(&arguments, &common),
-            Command::Logits(arguments) => logits::run(&arguments, &common),
-            Command::Convert(arguments) => convert::run(&arguments, &common),
-        }
+        dispatch(cli, &matches, command_line(&arguments))
     })
+}
+
+/// Runs a command of the program inside another one, with the threads of its process:
+/// `run(["evaluate", "--task", …])`.
+///
+/// # Errors
+/// As the command; a wrong option is an [`Error::Usage`].
+pub fn run<T: Into<OsString>>(arguments: impl IntoIterator<Item = T>) -> Result<(), Error> {
+    let arguments = ["attendant".into()].into_iter().chain(arguments.into_iter().map(T::into));
+    let arguments: Vec<OsString> = arguments.collect();
+    let usage = |error: clap::Error| Error::Usage(error.to_string());
+    let matches = Cli::command().try_get_matches_from(&arguments).map_err(usage)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(usage)?;
+    dispatch(cli, &matches, command_line(&arguments))
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches, command: String) -> Result<(), Error> {
+    let common = Common { seed: cli.seed, json: cli.json, command };
+    match cli.command {
+        Command::Train(arguments) => {
+            train::run(&arguments, &common, &Options::of(&mut Cli::command(), matches))
+        }
+        Command::Generate(arguments) => generate::run(&arguments, &common),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, &common),
+        Command::Classify(arguments) => classify::run(&arguments, &common),
+        Command::Embed(arguments) => embed::run(&arguments, &common),
+        Command::Logits(arguments) => logits::run(&arguments, &common),
+        Command::Convert(arguments) => convert::run(&arguments, &common),
+    }
+}
+
+/// The command as it can be given to a shell again.
+pub fn command_line(arguments: &[OsString]) -> String {
+    let quoted = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        let is_plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
+        match !text.is_empty() && text.chars().all(is_plain) {
+            true => text.into_owned(),
+            false => format!("'{}'", text.replace('\'', r"'\''")),
+        }
+    };
+    let rest = arguments.iter().skip(1).map(quoted);
+    ["attendant".to_string()].into_iter().chain(rest).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -87,6 +124,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_line_can_be_given_to_a_shell_again() {
+        let arguments = ["x/attendant", "classify", "--text", "It's a b", ""].map(OsString::from);
+        let expected = r"attendant classify --text 'It'\''s a b' ''";
+        assert_eq!(command_line(&arguments), expected);
     }
 
     #[test]

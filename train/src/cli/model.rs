@@ -34,6 +34,14 @@ impl Loaded {
         Loaded::with(source, |checkpoint| Model::classifier(checkpoint, labels, rng))
     }
 
+    /// Loads an encoder as a masked language model, its head drawn anew where it has none for that.
+    ///
+    /// # Errors
+    /// As [`Loaded::open`], and if the model is no encoder.
+    pub fn masked_language_model(source: &Path, rng: &mut Rng) -> Result<Loaded, Error> {
+        Loaded::with(source, |checkpoint| Model::masked_language_model(checkpoint, rng))
+    }
+
     fn with(
         source: &Path,
         model: impl FnOnce(Checkpoint) -> Result<(Model, Report), transformer::Error>,

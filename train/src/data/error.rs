@@ -119,6 +119,20 @@ pub enum DataError {
         /// What should stand there.
         rule: &'static str,
     },
+    /// A field whose value is none of those it may have.
+    #[error("{file}, line {line}: field {field:?} is {found:?}; {rule}")]
+    WrongValue {
+        /// The file as it was named.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The field.
+        field: String,
+        /// What stands there.
+        found: String,
+        /// What should stand there.
+        rule: &'static str,
+    },
     /// A field that may not be empty.
     #[error("{file}, line {line}: field {field:?} is empty; fill it in or remove the row")]
     EmptyField {

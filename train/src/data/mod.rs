@@ -8,14 +8,19 @@
 //! # Ok::<(), train::data::DataError>(())
 //! ```
 
+mod answerable;
 mod csv;
 mod error;
 mod json;
 mod lines;
+mod prompt;
 mod rows;
 mod task;
+mod write;
 
 pub use error::DataError;
+pub(crate) use prompt::answer_prompt;
 pub(crate) use rows::open;
 pub use rows::{Row, RowStream, Rows, Value, parse_rows, read_rows, stream_rows};
-pub use task::{Example, Task};
+pub use task::{Example, Task, count_in};
+pub use write::RowWriter;

@@ -1,21 +1,28 @@
 //! Tasks: the prompt and the target that each makes of a row.
 
 use clap::ValueEnum;
+use std::collections::BTreeSet;
 
-use super::{DataError, Row, Rows, Value};
+use super::answerable::answerable;
+use super::{DataError, Row, Rows, Value, prompt};
 
 /// Fields of a `describe` row that are no attributes of its product.
-const NOT_ATTRIBUTES: [&str; 6] = ["description", "id", "split", "origin", IDS, TARGET_IDS];
+pub(super) const NOT_ATTRIBUTES: [&str; 6] =
+    ["description", "id", "split", "origin", IDS, TARGET_IDS];
 /// The field of token ids in place of the text that is read.
-const IDS: &str = "ids";
+pub(super) const IDS: &str = "ids";
 /// The field of token ids in place of the text that is learned.
 const TARGET_IDS: &str = "target_ids";
+/// The field of the places of hidden tokens among the ids.
+const PLACES: &str = "places";
 
 /// What a model is trained or measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
     /// Predict each next token of the row's `text`.
     LanguageModel,
+    /// Fill in tokens of the row's `text` that are hidden, as BERT was pretrained.
+    MaskedLanguageModel,
     /// Write a product's `description` from its attributes.
     Describe,
     /// Tell the `label` of a `text`.
@@ -41,6 +48,9 @@ pub struct Example {
     pub ids: Option<Vec<u32>>,
     /// Token ids that stand in the row in place of the target's text, its end token included.
     pub target_ids: Option<Vec<u32>>,
+    /// The places among the ids that the target's ids were hidden at, in ascending order; `None` where
+    /// none is hidden yet.
+    pub places: Option<Vec<u32>>,
     /// The line of the file the row begins on, from 1.
     pub line: usize,
     /// The row's `category`, which groups scores.
@@ -48,6 +58,12 @@ pub struct Example {
     /// The product's attributes in the row's order, the category among them; empty for
     /// [`Task::LanguageModel`].
     pub attributes: Vec<(String, String)>,
+    /// The question of an `answer` row of text.
+    pub question: Option<String>,
+    /// Its context, if it has one.
+    pub context: Option<String>,
+    /// Whether its context tells the answer, where the row's `answerable` says so.
+    pub answerable: Option<bool>,
 }
 
 impl Example {
@@ -80,22 +96,35 @@ impl Task {
     /// The example that the row makes.
     ///
     /// A `describe` prompt is a line `field: value` for each attribute, then `description:`; its
-    /// target is a space and the description. An `answer` prompt is a line `context: …` if there is
-    /// one, a line `question: …`, then `answer:`. Of `classify` and `seq2seq` the prompt is the text or
-    /// the source as it stands. A row of `ids` is taken as it is: of tasks that write, `target_ids`
-    /// stand beside it.
+    /// target is a space and the description. Any field is an attribute, such as the `tone` or the
+    /// `audience` of the text. An `answer` prompt is a line `context: …` if there is one, a line
+    /// `question: …`, then `answer:`; its `answerable`, `yes` or `no`, may say whether the context tells
+    /// the answer. Of `classify` and `seq2seq` the prompt is the text or the source as it stands. A row
+    /// of `ids` is taken as it is: of tasks that write, `target_ids` stand beside it; of a masked
+    /// language model, `target_ids` and their `places` where tokens are hidden already.
     ///
     /// # Errors
     /// A [`DataError`] that names file, line and field when a field is missing, empty or of a
     /// wrong type.
     pub fn example(self, row: &Row) -> Result<Example, DataError> {
-        let example = Example { line: row.line, category: category(row)?, ..Example::default() };
+        let answerable = if self == Task::Answer { answerable(row)? } else { None };
+        let (line, category) = (row.line, category(row)?);
+        let example = Example { line, category, answerable, ..Example::default() };
         match (self, row.get(IDS)) {
             (_, Some(value)) => self.of_ids(row, ids(row, IDS, value)?, example),
-            (Task::Describe, None) => describe(row, example),
-            (Task::Answer, None) => answer(row, example),
+            (Task::Describe, None) => {
+                let target = format!(" {}", required(row, "description", self)?);
+                prompt::describe(row, Example { target, ..example })
+            }
+            (Task::Answer, None) => {
+                let target = format!(" {}", required(row, "answer", self)?);
+                prompt::answer(row, Example { target, ..example })
+            }
             (Task::LanguageModel, None) => {
                 Ok(Example { target: self.text(row, "text")?, ..example })
+            }
+            (Task::MaskedLanguageModel, None) => {
+                Ok(Example { prompt: self.text(row, "text")?, ..example })
             }
             (Task::Classify, None) => {
                 let (prompt, target) = (self.text(row, "text")?, self.text(row, "label")?);
@@ -117,6 +146,7 @@ impl Task {
         example.ids = Some(given);
         match self {
             Task::LanguageModel => {}
+            Task::MaskedLanguageModel => hidden(row, &mut example)?,
             Task::Classify => example.target = self.text(row, "label")?,
             Task::Describe | Task::Answer | Task::Seq2seq => {
                 let target = row.get(TARGET_IDS).ok_or_else(|| missing(row, TARGET_IDS, self))?;
@@ -130,6 +160,7 @@ impl Task {
     pub fn name(self) -> &'static str {
         match self {
             Task::LanguageModel => "language-model",
+            Task::MaskedLanguageModel => "masked-language-model",
             Task::Describe => "describe",
             Task::Classify => "classify",
             Task::Answer => "answer",
@@ -145,6 +176,10 @@ impl Task {
     fn rule(self) -> &'static str {
         match self {
             Task::LanguageModel => "a language-model row holds \"text\" (or \"ids\")",
+            Task::MaskedLanguageModel => {
+                "a masked-language-model row holds \"text\" (or \"ids\", with \"target_ids\" and \
+                 \"places\" where tokens are hidden already)"
+            }
             Task::Describe => {
                 "a describe row holds \"description\" and the product's attributes \
                  (or \"ids\" and \"target_ids\")"
@@ -171,30 +206,18 @@ impl Rows {
     }
 }
 
-fn describe(row: &Row, example: Example) -> Result<Example, DataError> {
-    let target = format!(" {}", required(row, "description", Task::Describe)?);
-    let fields = row.fields.iter().filter(|(field, _)| !NOT_ATTRIBUTES.contains(&field.as_str()));
-    let attributes = fields
-        .map(|(field, value)| Ok((field.clone(), text(row, field, value)?.to_string())))
-        .collect::<Result<Vec<_>, DataError>>()?;
-    let lines = attributes.iter().map(|(field, value)| format!("{field}: {value}\n"));
-    let prompt = lines.collect::<String>() + "description:";
-    Ok(Example { prompt, target, attributes, ..example })
-}
-
-fn answer(row: &Row, example: Example) -> Result<Example, DataError> {
-    let target = format!(" {}", required(row, "answer", Task::Answer)?);
-    let question = required(row, "question", Task::Answer)?;
-    let context = match row.get("context").filter(|context| context.kind() != "null") {
-        Some(context) => format!("context: {}\n", text(row, "context", context)?),
-        None => String::new(),
-    };
-    let prompt = format!("{context}question: {question}\nanswer:");
-    Ok(Example { prompt, target, ..example })
+/// How many of the rows stand among `others` too.
+pub fn count_in(rows: &[Example], others: &[Example]) -> usize {
+    fn key(example: &Example) -> (&str, &str, Option<&[u32]>, Option<&[u32]>) {
+        let Example { prompt, target, ids, target_ids, .. } = example;
+        (prompt, target, ids.as_deref(), target_ids.as_deref())
+    }
+    let others: BTreeSet<_> = others.iter().map(key).collect();
+    rows.iter().filter(|example| others.contains(&key(example))).count()
 }
 
 /// The text of a field that must be there and may not be blank.
-fn required<'a>(row: &'a Row, field: &str, task: Task) -> Result<&'a str, DataError> {
+pub(super) fn required<'a>(row: &'a Row, field: &str, task: Task) -> Result<&'a str, DataError> {
     let value = row.get(field).ok_or_else(|| missing(row, field, task))?;
     let text = text(row, field, value)?;
     if text.trim().is_empty() {
@@ -209,7 +232,7 @@ fn missing(row: &Row, field: &str, task: Task) -> DataError {
     DataError::MissingField { file, line: row.line, field, rule: task.rule() }
 }
 
-fn text<'a>(row: &Row, field: &str, value: &'a Value) -> Result<&'a str, DataError> {
+pub(super) fn text<'a>(row: &Row, field: &str, value: &'a Value) -> Result<&'a str, DataError> {
     value.text().ok_or_else(|| {
         let (file, field) = (row.file.to_string(), field.to_string());
         let rule = "write a text or a number";
@@ -217,7 +240,7 @@ fn text<'a>(row: &Row, field: &str, value: &'a Value) -> Result<&'a str, DataErr
     })
 }
 
-fn ids(row: &Row, field: &str, value: &Value) -> Result<Vec<u32>, DataError> {
+pub(super) fn ids(row: &Row, field: &str, value: &Value) -> Result<Vec<u32>, DataError> {
     let (file, line, field) = (row.file.to_string(), row.line, field.to_string());
     match value.ids() {
         Some(ids) if ids.is_empty() => Err(DataError::EmptyField { file, line, field }),
@@ -233,8 +256,31 @@ fn ids(row: &Row, field: &str, value: &Value) -> Result<Vec<u32>, DataError> {
     }
 }
 
+/// The tokens that are hidden in a row of ids, and their places.
+fn hidden(row: &Row, example: &mut Example) -> Result<(), DataError> {
+    let (targets, places) = match (row.get(TARGET_IDS), row.get(PLACES)) {
+        (None, None) => return Ok(()),
+        (None, _) => return Err(missing(row, TARGET_IDS, Task::MaskedLanguageModel)),
+        (_, None) => return Err(missing(row, PLACES, Task::MaskedLanguageModel)),
+        (Some(targets), Some(places)) => (targets, places),
+    };
+    let (targets, places) = (ids(row, TARGET_IDS, targets)?, ids(row, PLACES, places)?);
+    let len = example.ids.as_ref().map_or(0, Vec::len);
+    let fit = places.len() == targets.len()
+        && places.is_sorted_by(|a, b| a < b)
+        && places.iter().all(|&place| (place as usize) < len);
+    if !fit {
+        let (file, line, field) = (row.file.to_string(), row.line, PLACES.to_string());
+        let rule = "write the index among \"ids\" of each of \"target_ids\", in ascending order";
+        let found = "not theirs";
+        return Err(DataError::WrongType { file, line, field, found, rule });
+    }
+    (example.target_ids, example.places) = (Some(targets), Some(places));
+    Ok(())
+}
+
 /// The row's category; a null is none.
-fn category(row: &Row) -> Result<Option<String>, DataError> {
+pub(super) fn category(row: &Row) -> Result<Option<String>, DataError> {
     match row.get("category") {
         None => Ok(None),
         Some(value) if value.kind() == "null" => Ok(None),
@@ -243,133 +289,4 @@ fn category(row: &Row) -> Result<Option<String>, DataError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::json;
-
-    fn example(task: Task, line: &str) -> Result<Example, DataError> {
-        task.example(&json::row(&"data.jsonl".into(), 3, line).unwrap())
-    }
-
-    fn error(task: Task, line: &str) -> String {
-        example(task, line).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn describe_lists_the_attributes_in_the_rows_order() {
-        let row = r#"{"id": 7, "name": "Lamp", "price": 129.90, "description": "A lamp.",
-            "category": "light", "dimmable": true, "gender": "", "split": "x", "origin": "y"}"#;
-        let example = example(Task::Describe, &row.replace('\n', " ")).unwrap();
-        let prompt =
-            "name: Lamp\nprice: 129.90\ncategory: light\ndimmable: true\ngender: \ndescription:";
-        assert_eq!(example.prompt, prompt);
-        assert_eq!(example.target, " A lamp.");
-        assert_eq!(example.category.as_deref(), Some("light"));
-        assert_eq!(example.values().collect::<Vec<_>>(), ["Lamp", "129.90", "true", ""]);
-        assert_eq!(example.line, 3);
-    }
-
-    #[test]
-    fn a_language_model_takes_text_or_ids() {
-        let row = r#"{"text": "a\nb", "tags": null, "category": null}"#;
-        let text = example(Task::LanguageModel, row).unwrap();
-        assert_eq!((text.prompt.as_str(), text.target.as_str(), text.category), ("", "a\nb", None));
-        let ids = example(Task::LanguageModel, r#"{"ids": [5, 0], "category": "c"}"#).unwrap();
-        assert_eq!((ids.ids, ids.category), (Some(vec![5, 0]), Some("c".to_string())));
-    }
-
-    #[test]
-    fn an_answer_follows_its_question_and_context() {
-        let row = r#"{"question": "Is it soft?", "context": "A wool rug.", "answer": "Yes."}"#;
-        let with = example(Task::Answer, row).unwrap();
-        assert_eq!(with.prompt, "context: A wool rug.\nquestion: Is it soft?\nanswer:");
-        assert_eq!((&with.target[..], with.target_text()), (" Yes.", "Yes."));
-        let row = r#"{"question": "Is it soft?", "context": null, "answer": "Yes."}"#;
-        let without = example(Task::Answer, row).unwrap();
-        assert_eq!(without.prompt, "question: Is it soft?\nanswer:");
-    }
-
-    #[test]
-    fn a_label_may_be_a_number_and_a_target_ids() {
-        let row = r#"{"text": "Broke at once.", "label": 0}"#;
-        let labelled = example(Task::Classify, row).unwrap();
-        assert_eq!((&labelled.prompt[..], &labelled.target[..]), ("Broke at once.", "0"));
-        let row = r#"{"ids": [3, 4], "target_ids": [5]}"#;
-        for task in [Task::Describe, Task::Answer, Task::Seq2seq] {
-            let ids = example(task, row).unwrap();
-            assert_eq!((ids.ids, ids.target_ids), (Some(vec![3, 4]), Some(vec![5])));
-        }
-        let ids = example(Task::Seq2seq, row).unwrap();
-        assert!(ids.check_ids("x", 6).is_ok());
-        assert_eq!(
-            ids.check_ids("x", 5).unwrap_err().to_string(),
-            "x, line 3: field \"target_ids\": token id 5 is beyond the vocabulary of 5 tokens"
-        );
-    }
-
-    #[test]
-    fn rows_without_a_target_name_what_is_missing() {
-        for (task, row, message) in [
-            (
-                Task::Classify,
-                r#"{"text": "x"}"#,
-                "\"label\" is missing; a classify row holds \"text\" (or \"ids\") and \"label\"",
-            ),
-            (
-                Task::Seq2seq,
-                r#"{"source": "x"}"#,
-                "\"target\" is missing; a seq2seq row holds \"source\" and \"target\" \
-                 (or \"ids\" and \"target_ids\")",
-            ),
-            (
-                Task::Answer,
-                r#"{"ids": [1]}"#,
-                "\"target_ids\" is missing; an answer row holds \"question\", \"answer\" and perhaps \
-                 \"context\" (or \"ids\" and \"target_ids\")",
-            ),
-            (
-                Task::Answer,
-                r#"{"question": "x", "answer": " "}"#,
-                "\"answer\" is empty; fill it in or remove the row",
-            ),
-        ] {
-            assert_eq!(error(task, row), format!("data.jsonl, line 3: field {message}"));
-        }
-    }
-
-    #[test]
-    fn bad_language_model_rows_name_file_line_and_field() {
-        for (row, message) in [
-            ("{}", r#""text" is missing; a language-model row holds "text" (or "ids")"#),
-            (r#"{"text": " "}"#, r#""text" is empty; fill it in or remove the row"#),
-            (r#"{"text": ["a"]}"#, r#""text" is an array; write a text or a number"#),
-            (r#"{"ids": []}"#, r#""ids" is empty; fill it in or remove the row"#),
-            (r#"{"ids": 5}"#, r#""ids" is a number; write an array of whole numbers from 0"#),
-            (
-                r#"{"ids": [1, -1]}"#,
-                r#""ids" is an array of something else; write an array of whole numbers from 0"#,
-            ),
-        ] {
-            let expected = format!("data.jsonl, line 3: field {message}");
-            assert_eq!(error(Task::LanguageModel, row), expected);
-        }
-    }
-
-    #[test]
-    fn bad_describe_rows_name_file_line_and_field() {
-        assert_eq!(
-            error(Task::Describe, r#"{"name": "Lamp"}"#),
-            "data.jsonl, line 3: field \"description\" is missing; \
-             a describe row holds \"description\" and the product's attributes \
-             (or \"ids\" and \"target_ids\")"
-        );
-        assert_eq!(
-            error(Task::Describe, r#"{"brand": null, "description": "x"}"#),
-            "data.jsonl, line 3: field \"brand\" is null; write a text or a number"
-        );
-        assert_eq!(
-            error(Task::Describe, r#"{"brand": "x", "description": ""}"#),
-            "data.jsonl, line 3: field \"description\" is empty; fill it in or remove the row"
-        );
-    }
-}
+mod tests;

@@ -4,6 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use super::words::pieces;
+
 /// The attribute values of all products, found in a text in one pass over it.
 ///
 /// A value is mentioned when it stands in the text word for word, case aside. A word is a run of
@@ -65,7 +67,7 @@ impl Vocabulary {
     }
 
     fn insert(&mut self, value: &str) {
-        let value = words(value);
+        let value = pieces(value);
         if value.is_empty() {
             return;
         }
@@ -91,11 +93,11 @@ impl Vocabulary {
         values: impl IntoIterator<Item = &'a str>,
         category: Option<&str>,
     ) -> Mentions {
-        let text = words(text);
-        let values: Vec<_> = values.into_iter().map(words).filter(|v| !v.is_empty()).collect();
+        let text = pieces(text);
+        let values: Vec<_> = values.into_iter().map(pieces).filter(|v| !v.is_empty()).collect();
         let stands = |value: &&Vec<String>| !places(&text, value).is_empty();
         let mentioned: Vec<_> = values.iter().filter(stands).collect();
-        let category = category.map(words).unwrap_or_default();
+        let category = category.map(pieces).unwrap_or_default();
         let own_places: Vec<_> =
             values.iter().chain([&category]).flat_map(|value| places(&text, value)).collect();
         Mentions {
@@ -133,40 +135,6 @@ fn places(text: &[String], value: &[String]) -> Vec<Range<usize>> {
     }
     let starts = text.windows(value.len()).enumerate().filter(|(_, window)| *window == value);
     starts.map(|(start, _)| start..start + value.len()).collect()
-}
-
-/// A text's words in lower case, as [`Vocabulary`] says; whitespace between two is a word too.
-fn words(text: &str) -> Vec<String> {
-    let text: Vec<char> = text.trim().to_lowercase().chars().collect();
-    let (mut words, mut start) = (Vec::new(), 0);
-    for end in 1..=text.len() {
-        if end == text.len() || !joined(&text, end) {
-            let is_space = text[start].is_whitespace();
-            words.push(if is_space { " ".into() } else { text[start..end].iter().collect() });
-            start = end;
-        }
-    }
-    words
-}
-
-/// Whether the character at `place` goes on with the word of the one before it.
-fn joined(text: &[char], place: usize) -> bool {
-    let in_word = |c: char| (c.is_alphanumeric() || c == '_') && !stands_alone(c);
-    let digit = |place: usize| text.get(place).is_some_and(char::is_ascii_digit);
-    let stop = |place: usize| {
-        matches!(text[place], '.' | ',') && place > 0 && digit(place - 1) && digit(place + 1)
-    };
-    let (a, b) = (text[place - 1], text[place]);
-    let both_space = a.is_whitespace() && b.is_whitespace();
-    both_space || (in_word(a) && in_word(b)) || stop(place) || stop(place - 1)
-}
-
-/// Whether a character is of a script that is written without spaces: Thai and its neighbours,
-/// kana, Chinese characters.
-fn stands_alone(c: char) -> bool {
-    matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
-        | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]

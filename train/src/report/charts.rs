@@ -11,6 +11,8 @@ pub(super) struct Chart {
     pub title: String,
     /// Of the numbers from bottom to top.
     pub unit: String,
+    /// Of the numbers from left to right.
+    pub x_name: &'static str,
     /// What is seen, for those who do not see it.
     pub description: String,
     pub lines: Vec<Line>,
@@ -103,6 +105,7 @@ fn chart(plan: &Plan, raw: &[Point], valid: &[Point]) -> Option<Chart> {
     Some(Chart {
         title: plan.title.into(),
         unit: format!("{}{scale}", plan.unit),
+        x_name: "step",
         description,
         lines,
         x_ticks: x.ticks(4).into_iter().filter(|tick| !tick.text.contains('.')).collect(),

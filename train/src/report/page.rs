@@ -2,6 +2,7 @@
 
 use super::axis::{grouped, number};
 use super::charts::{Chart, charts};
+use super::judged::Judged;
 use super::machine::facts;
 use super::run::{Run, Step};
 use super::spread::{Group, evenly, groups};
@@ -22,6 +23,7 @@ pub(super) struct Page {
     is_finished: bool,
     headline: Vec<Fact>,
     sha256: Option<String>,
+    judged: Option<Judged>,
     charts: Vec<Chart>,
     rows: Vec<Vec<String>>,
     histograms: Vec<Group>,
@@ -32,7 +34,7 @@ pub(super) struct Page {
 
 /// A name and its value.
 #[derive(Clone, Debug, Serialize)]
-struct Fact {
+pub(super) struct Fact {
     name: String,
     value: String,
 }
@@ -54,6 +56,16 @@ struct Text {
 }
 
 impl Page {
+    /// The numbers that the run is judged by.
+    pub fn headline(&self) -> &[Fact] {
+        &self.headline
+    }
+
+    /// What the model was measured to be worth.
+    pub fn judged(&self) -> Option<&Judged> {
+        self.judged.as_ref()
+    }
+
     pub fn of(run: &Run) -> Page {
         let machine = facts().into_iter().map(|(name, value)| fact(name, value));
         let sha256 = run.result.as_ref().and_then(|result| result.get("weights_sha256"));
@@ -62,6 +74,7 @@ impl Page {
             is_finished: run.result.is_some(),
             headline: headline(run),
             sha256: sha256.and_then(Value::as_str).map(String::from),
+            judged: run.evaluation.as_ref().map(Judged::of),
             charts: charts(run),
             rows: evenly(&run.steps, ROWS).iter().map(row).collect(),
             histograms: groups(&run.histograms),

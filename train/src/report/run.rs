@@ -1,5 +1,6 @@
 //! What a run left in its folder.
 
+use super::evaluation::{EVALUATION, Evaluation};
 use crate::Error;
 use crate::histogram::HistogramLine;
 use crate::samples::Sample;
@@ -41,20 +42,21 @@ pub(super) struct Run {
     pub samples: Vec<Sample>,
     pub histograms: Vec<HistogramLine>,
     pub result: Option<Map<String, Value>>,
+    pub evaluation: Option<Evaluation>,
 }
 
 impl Run {
     pub fn read(folder: &Path) -> Result<Run, Error> {
         let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let result = text(&folder.join("result.json"))?;
         Ok(Run {
             name,
             config: text(&folder.join("run.toml"))?,
             steps: lines(&folder.join("metrics.jsonl"))?,
             samples: lines(&folder.join("samples.jsonl"))?,
             histograms: lines(&folder.join("histograms.jsonl"))?,
-            result: result.map(|text| parse(&folder.join("result.json"), 1, &text)).transpose()?,
+            result: json(&folder.join("result.json"))?,
+            evaluation: json(&folder.join(EVALUATION))?,
         })
     }
 }
@@ -66,6 +68,11 @@ fn text(path: &Path) -> Result<Option<String>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Io { path: path.into(), action: "read", source }),
     }
+}
+
+/// A file of one value that may be absent.
+fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    text(path)?.map(|text| parse(path, 1, &text)).transpose()
 }
 
 fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {

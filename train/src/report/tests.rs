@@ -1,3 +1,4 @@
+use super::evaluation::EVALUATION;
 use super::*;
 use crate::histogram::{Histogram, HistogramLine, Kind};
 use crate::samples::Sample;
@@ -139,4 +140,104 @@ fn a_broken_line_is_named() {
     fs::write(folder.path().join("metrics.jsonl"), step(1) + "{}\n").unwrap();
     let error = write(folder.path()).unwrap_err().to_string();
     assert!(error.contains("metrics.jsonl, line 2: missing field `step`"), "{error}");
+}
+
+fn evaluation() -> Evaluation {
+    let figure = |value: f64| json!({ "value": value, "ci95": [value - 0.1, value + 0.1] });
+    let mut baseline = figure(0.5);
+    baseline["difference"] = json!({ "value": 0.3, "ci95": [0.2, 0.4] });
+    let result = json!({
+        "accuracy": figure(0.8),
+        "categories": { "rugs": { "rows": 4, "accuracy": figure(0.75) } },
+        "confusion": { "labels": ["bad", "good"], "counts": [[3, 1], [0, 6]] },
+        "calibration": {
+            "ece": 0.0625, "brier": 0.25,
+            "bins": [{ "count": 10, "confidence": 0.75, "accuracy": 0.5 }],
+        },
+        "baselines": { "majority": { "accuracy": baseline } },
+    });
+    let shown = Shown {
+        line: 7,
+        given: vec![("so <b>".into(), 0.5), ("soft".into(), -1.0)],
+        wanted: "good".into(),
+        written: "bad".into(),
+        score_name: "probability".into(),
+        score: 0.875,
+    };
+    Evaluation {
+        task: "classify".into(),
+        command: "attendant evaluate --task classify".into(),
+        data: "test.jsonl".into(),
+        train: Some("train.jsonl".into()),
+        rows: 10,
+        rows_in_train: Some(2),
+        result: result.as_object().unwrap().clone(),
+        groups: vec![Group { title: "Told wrong".into(), rows: vec![shown] }],
+    }
+}
+
+#[test]
+fn an_evaluation_is_shown_beside_the_baselines() {
+    let evaluation = serde_json::to_string(&evaluation()).unwrap();
+    let html = report(&[(EVALUATION, evaluation), ("metrics.jsonl", (1..=9).map(step).collect())]);
+    for part in [
+        "10 rows of test.jsonl, 2 of which stand in the training rows too",
+        "0.800",
+        "▲",
+        "majority",
+        "0.700 to 0.900",
+        "expected calibration error 0.062",
+        "Brier score 0.250",
+        "rugs",
+        "Reliability",
+        "confidence",
+        "Told wrong",
+        "line 7",
+        "probability 0.875",
+        "attendant evaluate --task classify",
+        "&lt;b&gt;",
+        "Blue words speak for",
+        "Loss",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains("<b>"));
+}
+
+#[test]
+fn many_classes_are_told_by_what_is_mixed_up() {
+    let mut evaluation = evaluation();
+    let labels: Vec<String> = (0..20).map(|class| format!("class-{class}")).collect();
+    let mut counts = vec![vec![0; 20]; 20];
+    counts[3][5] = 4;
+    evaluation.result["confusion"] = json!({ "labels": labels, "counts": counts });
+    let html = report(&[(EVALUATION, serde_json::to_string(&evaluation).unwrap())]);
+    assert!(html.contains("Mixed up most") && html.contains("class-5"));
+    assert!(!html.contains("class-7"), "only what was mixed up is named");
+}
+
+#[test]
+fn a_card_tells_purpose_recipe_scores_and_limits_and_leaves_anothers_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("run.toml"), "# a comment\ntask = \"classify\"\nmodel = \"base\"\nlr = 0.1\n")
+        .unwrap();
+    evaluation().write(folder.path()).unwrap();
+    write(folder.path()).unwrap();
+    let card = fs::read_to_string(path("README.md")).unwrap();
+    for part in [
+        "pipeline_tag: text-classification",
+        "Tells the class of a text.",
+        "`base`",
+        "lr = 0.1",
+        "| accuracy | **0.800** [0.700 to 0.900] | ▲ 0.500 [0.400 to 0.600] |",
+        "weakest on `rugs`",
+        "off by 0.062",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert!(!card.contains("a comment"));
+    fs::write(path("README.md"), "mine").unwrap();
+    write(folder.path()).unwrap();
+    assert_eq!(fs::read_to_string(path("README.md")).unwrap(), "mine");
 }

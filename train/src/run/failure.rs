@@ -106,6 +106,10 @@ fn of_ids(row: &Sequence, labels: &[String]) -> Value {
     match &row.target {
         Target::From(first) => json!({ "ids": row.ids[..*first], "target_ids": row.ids[*first..] }),
         Target::Text(text) => json!({ "ids": row.ids, "target_ids": text }),
+        Target::Hidden(hidden) => {
+            let (places, ids): (Vec<u32>, Vec<u32>) = hidden.iter().copied().unzip();
+            json!({ "ids": row.ids, "target_ids": ids, "places": places })
+        }
         Target::Class(class) => json!({ "ids": row.ids, "label": labels.get(*class as usize) }),
     }
 }

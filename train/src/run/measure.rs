@@ -2,6 +2,8 @@
 
 use crate::batch::sequence_losses;
 use crate::evaluation;
+use crate::learner::mixed;
+use crate::masked_rows::fill_in;
 use crate::samples::Sample;
 use crate::sequence::{Sequence, Sequences, Target};
 use crate::{Error, Learner};
@@ -52,14 +54,17 @@ pub(super) fn samples(
     let count = sequences.count().min(SAMPLES);
     let rows = (0..count).map(|index| Ok(sequences.get(index)?.into_owned()));
     let mut rows = rows.collect::<Result<Vec<Sequence>, Error>>()?;
+    if rows.iter().all(|row| matches!(row.target, Target::Hidden(_))) {
+        return filled(model, tokenizer, &rows, step);
+    }
     // A prompt that fills the context leaves no room to write.
     let context = model.max_seq_len();
     rows.retain(|row| context.is_none_or(|context| parts(row).0.len() < context));
     let is_classifier = rows.iter().all(|row| matches!(row.target, Target::Class(_)));
-    let texts = match is_classifier {
+    let texts: Vec<String> = match is_classifier {
         true => {
             let told = evaluation::classify(model, &rows)?.into_iter();
-            told.map(|class| model.labels()[class].clone()).collect()
+            told.map(|told| model.labels()[told.class].clone()).collect()
         }
         false => {
             let prompts: Vec<&[u32]> = rows.iter().map(|row| parts(row).0).collect();
@@ -70,7 +75,8 @@ pub(super) fn samples(
                 end_tokens: end.map(|end| vec![end]),
                 ..Generation::default()
             };
-            evaluation::answers(model, tokenizer, &prompts, &settings)?
+            let answers = evaluation::answers(model, tokenizer, &prompts, &settings)?.into_iter();
+            answers.map(|answer| answer.text).collect()
         }
     };
     let sample = |(row, text): (&Sequence, String)| {
@@ -84,6 +90,30 @@ pub(super) fn samples(
     rows.iter().zip(texts).map(sample).collect()
 }
 
+/// What the model fills in where tokens of texts are hidden.
+fn filled(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    rows: &[Sequence],
+    step: usize,
+) -> Result<Vec<Sample>, Error> {
+    let sample = |(row, told): (&Sequence, Vec<u32>)| {
+        let Target::Hidden(hidden) = &row.target else { return Err(mixed()) };
+        let with = |ids: &mut dyn Iterator<Item = u32>| {
+            let mut text = row.ids.clone();
+            hidden.iter().zip(ids).for_each(|((place, _), id)| text[*place as usize] = id);
+            tokenizer.decode(&text)
+        };
+        Ok(Sample {
+            step,
+            prompt: tokenizer.decode_special(&row.ids)?,
+            text: with(&mut told.into_iter())?,
+            target: Some(with(&mut hidden.iter().map(|(_, id)| *id))?),
+        })
+    };
+    rows.iter().zip(fill_in(model, rows)?).map(sample).collect()
+}
+
 /// What a row gives, and what is to be written; of a text that is learned as a whole, its beginning
 /// and the rest.
 fn parts(row: &Sequence) -> (&[u32], &[u32]) {
@@ -91,6 +121,6 @@ fn parts(row: &Sequence) -> (&[u32], &[u32]) {
         Target::From(1) => row.ids.split_at(BEGINNING.min(row.ids.len() / 2).max(1)),
         Target::From(first) => row.ids.split_at(*first),
         Target::Text(text) => (&row.ids, text),
-        Target::Class(_) => (&row.ids, &[]),
+        Target::Class(_) | Target::Hidden(_) => (&row.ids, &[]),
     }
 }

@@ -1,5 +1,6 @@
 //! The options of `attendant train`.
 
+use super::tokenizer::Source;
 use crate::data::Task;
 use crate::optimizer::{Kind, Numbers, Schedule};
 use crate::run::Plan;
@@ -52,10 +53,11 @@ pub struct Arguments {
     /// Where to write the model, metrics.jsonl and report.html: a new or empty folder
     #[arg(long, required_unless_present = "prepare")]
     output: Option<PathBuf>,
-    /// The tokenizer of a preset: a tokenizer.json; trained on the data where absent
-    #[arg(long, conflicts_with = "vocab_size")]
-    pub tokenizer: Option<PathBuf>,
-    /// Tokens of a preset's vocabulary
+    /// The tokenizer of a preset: bpe, byte pairs trained on the data; characters, those that the data
+    /// holds twice or more; or the path of a tokenizer.json [default: bpe]
+    #[arg(long)]
+    pub tokenizer: Option<Source>,
+    /// Tokens of a preset's vocabulary; of one that is made of the data, at most
     #[arg(long)]
     pub vocab_size: Option<usize>,
     /// Blocks of a preset
@@ -70,6 +72,9 @@ pub struct Arguments {
     /// Dropout everywhere
     #[arg(long, default_value_t = 0.0)]
     pub dropout: Float,
+    /// Leave out each token of a text with probability P while its label is learned, each time others
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub word_dropout: f64,
     /// Tokens of a language-model block, or the longest row of another task [default: the context]
     #[arg(long)]
     pub seq_len: Option<usize>,
@@ -276,6 +281,14 @@ impl Arguments {
                 self.dropout
             )));
         }
+        if !(0.0..1.0).contains(&self.word_dropout) {
+            let share = self.word_dropout;
+            return Err(Error::Usage(format!("--word-dropout is {share}; it must be in [0, 1)")));
+        }
+        if self.word_dropout > 0.0 && self.task() != Task::Classify {
+            let text = "--word-dropout is for --task classify; leave it out";
+            return Err(Error::Usage(text.into()));
+        }
         // The number of rows is not known yet; one that leaves room for a warm-up will do.
         self.settings(1 << 32, 0).check()?;
         let sizes = [
@@ -293,7 +306,14 @@ impl Arguments {
                 "{option} is for presets; a model from a folder or a file has its own"
             )));
         }
-        Ok(())
+        match (&self.tokenizer, self.vocab_size) {
+            (Some(Source::File(path)), Some(_)) => Err(Error::Usage(format!(
+                "--vocab-size is for a tokenizer that is made of the data; leave it out, for {} has \
+                 its own vocabulary, or take --tokenizer bpe or characters",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

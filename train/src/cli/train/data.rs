@@ -3,11 +3,14 @@
 use super::Arguments;
 use super::start::Start;
 use crate::Error;
-use crate::data::{Example, Task, read_rows};
+use crate::data::{Example, Task, count_in, read_rows};
+use crate::masked_rows::{MaskedRows, whole_texts};
+use crate::masking::Masking;
 use crate::sequence::{Sequence, Sequences, cut, fitting, labelled, packed, pairs, prompted};
 use crate::token_file::TokenFile;
-use std::collections::BTreeSet;
+use crate::word_dropout::WordDropout;
 use std::path::{Path, PathBuf};
+use transformer::Tokenizer;
 
 /// What a data file holds.
 pub struct Data {
@@ -73,12 +76,7 @@ impl Data {
 
     /// How many of its rows stand in `other` too.
     pub fn rows_in(&self, other: &Data) -> usize {
-        fn key(example: &Example) -> (&str, &str, Option<&[u32]>, Option<&[u32]>) {
-            let Example { prompt, target, ids, target_ids, .. } = example;
-            (prompt, target, ids.as_deref(), target_ids.as_deref())
-        }
-        let others: BTreeSet<_> = other.examples().iter().map(key).collect();
-        self.examples().iter().filter(|example| others.contains(&key(example))).count()
+        count_in(self.examples(), other.examples())
     }
 
     /// The labels of all rows, each once, in order: numbers by their size, else by their letters.
@@ -99,7 +97,12 @@ impl Arguments {
     ///
     /// # Errors
     /// If a text cannot be tokenized, a label is unknown, or nothing that fits the model is left.
-    pub fn sequences(&self, data: Data, start: &Start) -> Result<Box<dyn Sequences>, Error> {
+    pub fn sequences(
+        &self,
+        data: Data,
+        start: &Start,
+        seed: u64,
+    ) -> Result<Box<dyn Sequences>, Error> {
         let context = start.model.max_seq_len();
         let seq_len = self.seq_len.or(context);
         if let (Some(context), Some(seq_len)) = (context, seq_len)
@@ -124,9 +127,58 @@ impl Arguments {
                 let all = self
                     .sequences_of_rows(&examples, start)
                     .map_err(|error| error.in_file(&path))?;
-                Box::new(self.short_enough(all, seq_len, &path)?)
+                let rows = self.short_enough(all, seq_len, &path)?;
+                match self.task() {
+                    Task::MaskedLanguageModel => Box::new(self.masked(rows, start, seed, &path)?),
+                    Task::Classify => Box::new(WordDropout::new(rows, self.word_dropout, seed)),
+                    _ => Box::new(rows),
+                }
             }
         })
+    }
+
+    /// Rows of which each step hides tokens; how many have none to hide is told on stderr.
+    fn masked(
+        &self,
+        rows: Vec<Sequence>,
+        start: &Start,
+        seed: u64,
+        path: &Path,
+    ) -> Result<MaskedRows, Error> {
+        let (count, (_, masking)) = (rows.len(), self.tokenizer_and_mask(start)?);
+        let (rows, empty) = MaskedRows::new(rows, masking, seed);
+        if rows.count() == 0 {
+            return Err(Error::settings(format!(
+                "{}: no row holds a token that could be hidden, only special ones",
+                path.display()
+            )));
+        }
+        if let Some(line) = empty.first() {
+            eprintln!(
+                "warning: {}: {} of {count} rows hold special tokens alone and were left out; the \
+                 first is line {line}",
+                path.display(),
+                empty.len(),
+            );
+        }
+        Ok(rows)
+    }
+
+    fn tokenizer_and_mask<'a>(&self, start: &'a Start) -> Result<(&'a Tokenizer, Masking), Error> {
+        let Some(tokenizer) = &start.tokenizer else {
+            return Err(Error::settings(format!(
+                "{}: has no tokenizer, which tells the token that stands for hidden ones; give a \
+                 --tokenizer or rows of text",
+                self.model()
+            )));
+        };
+        let masking = Masking::of(tokenizer).ok_or_else(|| {
+            Error::settings(format!(
+                "{}: its tokenizer has no token that stands for hidden ones, [MASK] or <mask>",
+                self.model()
+            ))
+        })?;
+        Ok((tokenizer, masking))
     }
 
     fn sequences_of_rows(
@@ -135,6 +187,7 @@ impl Arguments {
         start: &Start,
     ) -> Result<Vec<Sequence>, Error> {
         match self.task() {
+            Task::MaskedLanguageModel => whole_texts(examples, self.tokenizer_and_mask(start)?.0),
             Task::Classify => labelled(examples, start.tokenizer.as_ref(), start.model.labels()),
             _ if start.model.is_encoder_decoder() => pairs(examples, start.tokenizer_and_end()),
             _ => prompted(examples, start.tokenizer_and_end()),

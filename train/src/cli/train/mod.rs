@@ -5,6 +5,7 @@ pub mod config_file;
 mod data;
 mod prepare;
 mod start;
+mod tokenizer;
 
 pub use arguments::Arguments;
 
@@ -57,8 +58,8 @@ pub fn run(arguments: &Arguments, common: &Common, options: &Options) -> Result<
     if let Some(valid) = &valid {
         warn_of_overlap(&data, valid);
     }
-    let sequences = arguments.sequences(data, &start)?;
-    let valid = valid.map(|valid| arguments.sequences(valid, &start)).transpose()?;
+    let sequences = arguments.sequences(data, &start, common.seed)?;
+    let valid = valid.map(|valid| arguments.sequences(valid, &start, common.seed)).transpose()?;
     let mut settings = arguments.settings(sequences.count(), common.seed);
     settings.recompute |= arguments.recomputes_itself() && is_quantized(&start.model);
     settings.check()?;

@@ -60,8 +60,8 @@ impl Vocabulary {
     }
 
     fn named(arguments: &Arguments) -> Result<Vocabulary, Error> {
-        if let Some(path) = &arguments.tokenizer {
-            let tokenizer = Tokenizer::from_file(path)?;
+        if let Some(source) = &arguments.tokenizer {
+            let tokenizer = source.read()?;
             let (end, size) = (tokenizer.end_of_text(), tokenizer.vocab_size());
             return Ok(Vocabulary { tokenizer: Some(tokenizer), end, size });
         }

@@ -2,7 +2,6 @@
 
 use super::Arguments;
 use super::data::Data;
-use crate::bpe::{mark_ends, train_bpe};
 use crate::cli::model::{Loaded, check_vocabulary};
 use crate::data::Task;
 use crate::preset::Sizes;
@@ -10,7 +9,7 @@ use crate::settings::stream;
 use crate::{Error, Preset};
 use std::path::{Path, PathBuf};
 use tensor::Rng;
-use transformer::{END_OF_TEXT, Gpt2Config, Model, Module, Tokenizer};
+use transformer::{END_OF_TEXT, Model, Module, Tokenizer};
 
 /// The model to start from, its tokenizer and end token.
 pub struct Start {
@@ -37,7 +36,8 @@ impl Start {
             check_vocabulary(tokenizer, self.model.vocab_size())?;
         }
         let has_text = data.examples().iter().any(|example| example.ids.is_none());
-        if self.tokenizer.is_some() && self.end.is_none() && has_text && task != Task::Classify {
+        let writes = !matches!(task, Task::Classify | Task::MaskedLanguageModel);
+        if self.tokenizer.is_some() && self.end.is_none() && has_text && writes {
             return Err(Error::settings(format!(
                 "{name}: neither the model's configuration nor the tokenizer ({END_OF_TEXT}) names an \
                  end token, which follows each text; set eos_token_id in config.json"
@@ -46,6 +46,11 @@ impl Start {
         let kind = self.model.model_type();
         match task {
             Task::Classify => Ok(()),
+            Task::MaskedLanguageModel if self.model.is_encoder() => Ok(()),
+            Task::MaskedLanguageModel => Err(Error::settings(format!(
+                "{name}: is a {kind}, which fills in no hidden tokens; take encoder-tiny, or a folder \
+                 of bert, roberta or distilbert"
+            ))),
             _ if !self.model.is_language_model() => Err(Error::settings(format!(
                 "{name}: is a {kind} without a head that scores the next token"
             ))),
@@ -85,9 +90,12 @@ impl Arguments {
                         .into(),
                 ));
             }
+            self.refuse_masked_adapters()?;
             start.model.attach_adapters(config, &mut Rng::derived(seed, &[stream::ADAPTERS]))?;
             start.base = Some(self.model().into());
-        } else if start.base.is_none() && is_quantized(&start.model) {
+        } else if start.base.is_some() {
+            self.refuse_masked_adapters()?;
+        } else if is_quantized(&start.model) {
             return Err(Error::settings(format!(
                 "{}: its matrices lie quantized and are not trained; add --lora r=8, or convert \
                  it: attendant convert --dtype f32",
@@ -95,6 +103,19 @@ impl Arguments {
             )));
         }
         Ok(start)
+    }
+
+    /// # Errors
+    /// If tokens are to be filled in: adapters leave the head as it was drawn.
+    fn refuse_masked_adapters(&self) -> Result<(), Error> {
+        match self.task() {
+            Task::MaskedLanguageModel => Err(Error::Usage(
+                "--task masked-language-model trains a whole encoder; leave out --lora, and merge \
+                 adapters into their model first: attendant convert"
+                    .into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn start_pretrained(&self, data: &Data, rng: &mut Rng) -> Result<Start, Error> {
@@ -108,6 +129,7 @@ impl Arguments {
         }
         let loaded = match self.task() {
             Task::Classify => Loaded::classifier(source, &data.labels(), rng)?,
+            Task::MaskedLanguageModel => Loaded::masked_language_model(source, rng)?,
             _ => Loaded::open(source)?,
         };
         let end = loaded.end_tokens().first().copied();
@@ -124,24 +146,7 @@ impl Arguments {
         checkpoint: Option<&Path>,
         rng: &mut Rng,
     ) -> Result<Start, Error> {
-        let examples = data.examples();
-        let vocab_size = self.vocab_size.unwrap_or(preset.vocab_size());
-        Gpt2Config { vocab_size, ..Gpt2Config::default() }.check()?; // before it is trained for
-        let texts = examples.iter().flat_map(|e| match self.task() {
-            Task::Classify => [&e.prompt[..], ""],
-            _ => [&e.prompt[..], &e.target[..]],
-        });
-        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
-        let trained = checkpoint.map(Tokenizer::find).transpose()?.flatten();
-        let tokenizer = match &self.tokenizer {
-            Some(path) => Some(Tokenizer::from_file(path)?),
-            None if texts.is_empty() => None,
-            None if trained.is_some() => trained,
-            None => {
-                let tokenizer = train_bpe(&texts, vocab_size)?;
-                Some(if preset.reads_whole_texts() { mark_ends(tokenizer)? } else { tokenizer })
-            }
-        };
+        let tokenizer = self.preset_tokenizer(preset, data, checkpoint)?;
         let end = tokenizer.as_ref().and_then(Tokenizer::end_of_text);
         let labels = match self.task() {
             Task::Classify => data.labels(),

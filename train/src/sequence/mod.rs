@@ -1,5 +1,9 @@
 //! Rows as token ids: what is given, and what is to be predicted.
 
+mod length;
+
+pub use length::{cut, fitting};
+
 use crate::Error;
 use crate::data::Example;
 use std::borrow::Cow;
@@ -26,6 +30,9 @@ pub enum Target {
     Class(u32),
     /// The ids of another text, its end token included.
     Text(Vec<u32>),
+    /// What stood where tokens are hidden: their places, in ascending order, and ids. None before
+    /// they are hidden.
+    Hidden(Vec<(u32, u32)>),
 }
 
 impl Sequence {
@@ -38,7 +45,7 @@ impl Sequence {
     pub fn input_len(&self) -> usize {
         match &self.target {
             Target::From(_) => self.ids.len() - 1,
-            Target::Class(_) => self.ids.len(),
+            Target::Class(_) | Target::Hidden(_) => self.ids.len(),
             Target::Text(text) => self.ids.len() + text.len(),
         }
     }
@@ -65,6 +72,7 @@ impl Sequence {
             Target::From(first) => self.ids.len() - first,
             Target::Class(_) => 1,
             Target::Text(text) => text.len(),
+            Target::Hidden(hidden) => hidden.len(),
         }
     }
 }
@@ -79,6 +87,15 @@ pub trait Sequences {
     /// # Errors
     /// If it cannot be read, or is broken.
     fn get(&self, index: usize) -> Result<Cow<'_, Sequence>, Error>;
+
+    /// The same as a step, from 1, learns it: of what is drawn anew each time, what is drawn for that
+    /// step.
+    ///
+    /// # Errors
+    /// As [`Sequences::get`].
+    fn of_step(&self, index: usize, _step: usize) -> Result<Cow<'_, Sequence>, Error> {
+        self.get(index)
+    }
 }
 
 impl<T: AsRef<[Sequence]>> Sequences for T {
@@ -249,46 +266,6 @@ fn no_tokenizer(line: usize) -> Error {
     ))
 }
 
-/// Parts the sequences of which the model can read all tokens from the lines of those it cannot.
-pub fn fitting(sequences: Vec<Sequence>, max_len: usize) -> (Vec<Sequence>, Vec<usize>) {
-    let (fit, long): (Vec<_>, Vec<_>) =
-        sequences.into_iter().partition(|sequence| sequence.longest() <= max_len);
-    (fit, long.into_iter().map(|sequence| sequence.line).collect())
-}
-
-/// Cuts the ends off the sequences that the model cannot read whole, and tells the lines of those that
-/// were cut and of those that were left out because nothing to be learned is left of them. Of a text
-/// with a class, and of a source, the last token stays the last: it may mark the text's end.
-pub fn cut(sequences: Vec<Sequence>, max_len: usize) -> (Vec<Sequence>, Vec<usize>, Vec<usize>) {
-    let (mut kept, mut shortened, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for mut sequence in sequences {
-        if sequence.longest() > max_len {
-            match &mut sequence.target {
-                Target::From(first) if *first > max_len => {
-                    left_out.push(sequence.line);
-                    continue;
-                }
-                Target::From(_) => sequence.ids.truncate(max_len + 1),
-                Target::Class(_) => cut_before_last(&mut sequence.ids, max_len),
-                Target::Text(text) => {
-                    text.truncate(max_len);
-                    cut_before_last(&mut sequence.ids, max_len);
-                }
-            }
-            shortened.push(sequence.line);
-        }
-        kept.push(sequence);
-    }
-    (kept, shortened, left_out)
-}
-
-fn cut_before_last(ids: &mut Vec<u32>, max_len: usize) {
-    if let Some(&last) = ids.last().filter(|_| ids.len() > max_len) {
-        ids.truncate(max_len);
-        *ids.last_mut().expect("max_len is at least 1") = last;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,31 +319,6 @@ mod tests {
             "line 7 holds text, but the model has no tokenizer; give rows of \"ids\", or a model \
              with tokenizer.json"
         );
-    }
-
-    #[test]
-    fn long_rows_are_told_by_their_lines() {
-        let rows = [4, 9].map(|len| Sequence::whole(vec![0; len], len));
-        let (fit, long) = fitting(rows.to_vec(), 5);
-        assert_eq!((fit.len(), long), (1, vec![9]));
-    }
-
-    #[test]
-    fn what_is_cut_keeps_a_target_and_a_texts_last_token() {
-        let of = |target, line| Sequence { ids: vec![1, 2, 3, 4, 5, 9], target, line };
-        let rows = [
-            of(Target::From(2), 1),
-            of(Target::From(4), 2),
-            of(Target::Class(1), 3),
-            of(Target::Text(vec![6, 7, 8, 0]), 4),
-            Sequence::whole(vec![1, 2], 5),
-        ];
-        let (kept, shortened, left_out) = cut(rows.to_vec(), 3);
-        assert_eq!((shortened, left_out), (vec![1, 3, 4], vec![2]));
-        let ids: Vec<&[u32]> = kept.iter().map(|row| &row.ids[..]).collect();
-        assert_eq!(ids, [&[1, 2, 3, 4][..], &[1, 2, 9], &[1, 2, 9], &[1, 2]]);
-        assert_eq!(kept[2].target, Target::Text(vec![6, 7, 8]));
-        assert!(kept.iter().all(|row| row.longest() <= 3 && row.target_count() > 0));
     }
 
     #[test]

@@ -1,37 +1,47 @@
-//! `attendant generate`
+//! What `attendant generate` is told, and the settings that follow from it.
 
-use super::Common;
-use super::logits::{Numbers, numbers};
-use super::model::Loaded;
-use super::output::{print, print_part};
+use super::rules::Rules;
+use super::source::Source;
 use crate::Error;
+use crate::cli::logits::{Numbers, numbers};
+use crate::cli::model::Loaded;
+use crate::data::Task;
 use clap::Args;
-use serde_json::json;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
 use tensor::Float;
-use transformer::{Autoregressive, Generation, Hooks, NewToken, TextStream, Tokenizer};
+use transformer::Generation;
+
+/// New tokens at most, where a text as a whole is asked for.
+const LONGEST: usize = 512;
 
 /// Write on after a prompt.
 #[derive(Args)]
-#[command(after_help = "Example:\n  attendant generate --model run --prompt 'brand: Pellworth' \
-                        --max-new-tokens 60 --do-sample --temperature 0.8")]
+#[command(after_help = "Examples:\n  attendant generate --model run --prompt 'brand: Pellworth' \
+                        --max-new-tokens 60 --do-sample --temperature 0.8\n  \
+                        attendant generate --model run --task describe --data products.csv \
+                        --output written.csv --min-words 30 --max-words 60 --bad-word cheap\n  \
+                        attendant generate --model run --task describe --attribute 'name=Oak desk' \
+                        --attribute 'tone=playful' --must-have oak --variants 3")]
 pub struct Arguments {
     /// The model: a folder with config.json and model.safetensors, a .gguf file, or hf:ORG/NAME
     #[arg(long)]
-    model: PathBuf,
+    pub model: PathBuf,
     /// The text to go on from, as it is
-    #[arg(long, required_unless_present = "ids", conflicts_with = "ids")]
-    prompt: Option<String>,
+    #[arg(long, required_unless_present_any = ["ids", "task", "data"])]
+    #[arg(conflicts_with_all = ["ids", "task", "data"])]
+    pub prompt: Option<String>,
     /// The token ids to go on from: 1,2,3; repeat for several rows
-    #[arg(long, value_parser = numbers)]
-    ids: Vec<Numbers>,
-    /// New tokens at most [default: 20]
+    #[arg(long, value_parser = numbers, conflicts_with_all = ["task", "data"])]
+    pub ids: Vec<Numbers>,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub rules: Rules,
+    /// New tokens at most [default: 20; 512 with --task or with rules about words]
     #[arg(long)]
     max_new_tokens: Option<usize>,
     /// Tokens at most, the prompt included
-    #[arg(long, conflicts_with = "max_new_tokens")]
+    #[arg(long, conflicts_with_all = ["max_new_tokens", "task"])]
     max_length: Option<usize>,
     /// Draw the next token instead of taking the most probable
     #[arg(long, conflicts_with = "greedy")]
@@ -67,21 +77,45 @@ pub struct Arguments {
     #[arg(long, allow_hyphen_values = true)]
     length_penalty: Option<Float>,
     /// Go on after the end token, as after any other
-    #[arg(long)]
+    #[arg(long, conflicts_with = "task")]
     ignore_eos: bool,
 }
 
 impl Arguments {
     /// What is printed before the new text.
-    fn repeated(&self, loaded: &Loaded) -> &str {
+    pub fn repeated(&self, loaded: &Loaded) -> &str {
         match loaded.model.is_encoder_decoder() {
             true => "",
             false => self.prompt.as_deref().unwrap_or(""),
         }
     }
 
+    /// # Errors
+    /// If options contradict each other: says what to write instead.
+    pub fn check(&self) -> Result<(), Error> {
+        self.source.check()?;
+        self.rules.check()?;
+        if let (Some(option), false) =
+            (self.rules.of_answers(), self.source.task == Some(Task::Answer))
+        {
+            let text = format!("{option} is for --task answer; add it, or leave it out");
+            return Err(Error::Usage(text));
+        }
+        match self.rules.given() {
+            Some(option) if !self.ids.is_empty() => Err(Error::Usage(format!(
+                "{option} is about a text, --ids are none; give --prompt or --task"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether texts are written as a whole, judged and perhaps drawn anew, not token by token.
+    pub fn is_judged(&self) -> bool {
+        self.source.task.is_some() || self.rules.given().is_some()
+    }
+
     /// What the model's folder says, and over it what the command line says.
-    fn settings(&self, folder: &Generation, seed: u64) -> Result<Generation, Error> {
+    pub fn settings(&self, folder: &Generation, seed: u64) -> Result<Generation, Error> {
         let do_sample = self.do_sample || (folder.do_sample && !self.greedy);
         let needs_sampling = [
             ("--temperature", self.temperature.is_some_and(|t| t != 0.0)),
@@ -96,7 +130,7 @@ impl Arguments {
         }
         let settings =
             Generation { seed, ..self.draws(folder, do_sample, self.beams(folder, do_sample)?) };
-        let settings = self.rules(folder, settings);
+        let settings = self.rules.set(self.lawful(folder, settings));
         settings.check().map_err(|error| Error::Usage(error.to_string()))?;
         Ok(settings)
     }
@@ -117,11 +151,12 @@ impl Arguments {
     }
 
     /// What counts in every mode: lengths, penalties, ends.
-    fn rules(&self, folder: &Generation, settings: Generation) -> Generation {
+    fn lawful(&self, folder: &Generation, settings: Generation) -> Generation {
         let is_given = self.max_new_tokens.is_some() || self.max_length.is_some();
-        let lengths = match is_given {
-            true => (self.max_new_tokens, self.max_length),
-            false => (folder.max_new_tokens, folder.max_length),
+        let lengths = match (is_given, self.is_judged()) {
+            (true, _) => (self.max_new_tokens, self.max_length),
+            (false, true) => (Some(LONGEST), None),
+            (false, false) => (folder.max_new_tokens, folder.max_length),
         };
         Generation {
             max_new_tokens: lengths.0,
@@ -158,100 +193,5 @@ impl Arguments {
             early_stopping: folder.early_stopping,
             ..Generation::default()
         })
-    }
-}
-
-pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
-    let folder = Generation::from_pretrained(&arguments.model)?;
-    let mut settings = arguments.settings(&folder, common.seed)?; // before weights are read
-    let loaded = Loaded::open(&arguments.model)?;
-    if settings.end_tokens.is_none() {
-        settings.end_tokens = Some(loaded.end_tokens());
-    }
-    if !settings.stop.is_empty() {
-        loaded.tokenizer()?;
-    }
-    let prompts: Vec<Vec<u32>> = match &arguments.prompt {
-        Some(text) => vec![loaded.tokenizer()?.encode_special(text)?],
-        None => arguments.ids.iter().map(|row| row.0.clone()).collect(),
-    };
-    let is_one = prompts.len() == 1 && settings.num_return_sequences == 1;
-    let mut stream = match (&loaded.tokenizer, common.json || !is_one) {
-        // What an encoder read is not repeated.
-        (Some(tokenizer), false) => Some(Stream::new(tokenizer, arguments.repeated(&loaded))),
-        _ => None,
-    };
-    let mut on_token = |token: NewToken| match &mut stream {
-        Some(stream) => stream.push(token.id),
-        None => ControlFlow::Continue(()),
-    };
-    let tokenizer = loaded.tokenizer.as_ref();
-    let hooks = Hooks { tokenizer, on_token: Some(&mut on_token), ..Hooks::default() };
-    let start = Instant::now();
-    let rows = loaded.model.generate_with(&prompts, &settings, hooks)?;
-    let seconds = start.elapsed().as_secs_f64();
-    if let Some(stream) = stream {
-        return stream.finish();
-    }
-    let (mut ids, mut texts, mut count) = (Vec::new(), Vec::new(), 0);
-    for (row, generated) in rows.into_iter().enumerate() {
-        let prompt = &prompts[row / settings.num_return_sequences.max(1)];
-        let new = &generated.ids[loaded.model.first_tokens(prompt).len()..];
-        count += new.len();
-        texts.push(tokenizer.map(|tokenizer| tokenizer.decode(new)).transpose()?);
-        ids.push(generated.ids);
-    }
-    if !common.json {
-        let line = |(text, ids): (&Option<String>, &Vec<u32>)| match text {
-            Some(text) => text.clone(),
-            None => format!("{ids:?}"),
-        };
-        return print(texts.iter().zip(&ids).map(line).collect::<Vec<_>>().join("\n"));
-    }
-    let (ids, text) = match is_one {
-        true => (json!(ids[0]), json!(texts[0])),
-        false => (json!(ids), json!(texts)),
-    };
-    print(json!({ "ids": ids, "text": text, "tokens_per_second": count as f64 / seconds }))
-}
-
-/// A text that is written on stdout as its tokens come, behind its prompt.
-struct Stream<'a> {
-    prompt: &'a str,
-    text: TextStream<'a>,
-    is_begun: bool,
-    failed: Option<Error>,
-}
-
-impl<'a> Stream<'a> {
-    fn new(tokenizer: &'a Tokenizer, prompt: &'a str) -> Stream<'a> {
-        Stream { prompt, text: tokenizer.stream(), is_begun: false, failed: None }
-    }
-
-    /// Breaks off where stdout can't be written.
-    fn push(&mut self, id: u32) -> ControlFlow<()> {
-        let written = self.text.push(id).map_err(Error::from).and_then(|piece| self.write(&piece));
-        match written {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    /// The prompt waits for the first token: a failure before it leaves stdout empty.
-    fn write(&mut self, piece: &str) -> Result<(), Error> {
-        let prompt = if self.is_begun { "" } else { self.prompt };
-        self.is_begun = true;
-        print_part(format_args!("{prompt}{piece}"))
-    }
-
-    fn finish(mut self) -> Result<(), Error> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        let prompt = if self.is_begun { "" } else { self.prompt };
-        print(format_args!("{prompt}{}", self.text.finish()?))
     }
 }

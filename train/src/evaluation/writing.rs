@@ -1,0 +1,65 @@
+//! What a model writes to prompts.
+
+use crate::Error;
+use crate::sequence::Sequence;
+use transformer::{Autoregressive, Generation, Tokenizer};
+
+/// Rows that are computed side by side.
+const BATCH_SIZE: usize = 32;
+
+/// What a model wrote to a prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The text.
+    pub text: String,
+    /// Its tokens, the end token included where there is one.
+    pub ids: Vec<u32>,
+}
+
+/// What the model writes to the prompt of each sequence, greedily, up to the end token, the context's
+/// end, or 1,024 tokens where there is no context.
+///
+/// # Errors
+/// If a prompt fills the context.
+pub fn write(
+    model: &impl Autoregressive,
+    tokenizer: &Tokenizer,
+    sequences: &[Sequence],
+    end: u32,
+) -> Result<Vec<Answered>, Error> {
+    let prompts: Vec<&[u32]> = sequences.iter().map(Sequence::prompt).collect();
+    let settings = Generation {
+        max_length: Some(model.max_seq_len().unwrap_or(1024)),
+        end_tokens: Some(vec![end]),
+        ..Generation::default()
+    };
+    let mut answers = answers(model, tokenizer, &prompts, &settings)?;
+    for answer in &mut answers {
+        answer.text = answer.text.strip_prefix(' ').unwrap_or(&answer.text).to_string();
+    }
+    Ok(answers)
+}
+
+/// What the model writes to each prompt, those of similar length side by side.
+///
+/// # Errors
+/// As [`Autoregressive::generate_batch`].
+pub(crate) fn answers(
+    model: &impl Autoregressive,
+    tokenizer: &Tokenizer,
+    prompts: &[&[u32]],
+    settings: &Generation,
+) -> Result<Vec<Answered>, Error> {
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by_key(|&index| prompts[index].len());
+    let mut answers = vec![Answered::default(); prompts.len()];
+    for indices in order.chunks(BATCH_SIZE) {
+        let rows: Vec<&[u32]> = indices.iter().map(|&index| prompts[index]).collect();
+        let written = model.generate_batch(&rows, settings)?;
+        for (&index, ids) in indices.iter().zip(&written) {
+            let ids = ids[model.first_tokens(prompts[index]).len()..].to_vec();
+            answers[index] = Answered { text: tokenizer.decode(&ids)?, ids };
+        }
+    }
+    Ok(answers)
+}
