@@ -6,6 +6,9 @@ use transformer::{Autoregressive, Generation, Tokenizer};
 
 /// Rows that are computed side by side.
 const BATCH_SIZE: usize = 32;
+/// Tokens after the longest prompt at which a text ends that does not end by itself: a model that goes
+/// round in circles would otherwise fill its context, row by row.
+const LONGEST: usize = 512;
 
 /// What a model wrote to a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub struct Answered {
 }
 
 /// What the model writes to the prompt of each sequence, greedily, up to the end token, the context's
-/// end, or 1,024 tokens where there is no context.
+/// end, or 512 tokens after the longest prompt.
 ///
 /// # Errors
 /// If a prompt fills the context.
@@ -28,8 +31,10 @@ pub fn write(
     end: u32,
 ) -> Result<Vec<Answered>, Error> {
     let prompts: Vec<&[u32]> = sequences.iter().map(Sequence::prompt).collect();
+    let first = prompts.iter().map(|prompt| model.first_tokens(prompt).len()).max().unwrap_or(0);
+    let most = first + LONGEST;
     let settings = Generation {
-        max_length: Some(model.max_seq_len().unwrap_or(1024)),
+        max_length: Some(model.max_seq_len().map_or(most, |context| context.min(most))),
         end_tokens: Some(vec![end]),
         ..Generation::default()
     };
