@@ -10,7 +10,7 @@
 
 use clap::Parser;
 use examples::catalogue::Split;
-use examples::kit::{Kit, rows_of, warmup};
+use examples::kit::{Kit, exit_code, rows_of, warmup};
 use examples::reviews::Language;
 use std::error::Error;
 use std::path::PathBuf;
@@ -46,13 +46,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

@@ -10,6 +10,7 @@ mod printed;
 
 use clap::Parser;
 use examples::catalogue::{self, Product, Split};
+use examples::kit::exit_code;
 use serde_json::json;
 use std::error::Error;
 use std::fs;
@@ -86,13 +87,7 @@ fn settings(arguments: &Arguments) -> Settings {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

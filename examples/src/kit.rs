@@ -7,6 +7,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use train::data::read_rows;
 
 /// The folder of a kit, in which its commands find the rows and leave what they make.
@@ -70,6 +71,17 @@ impl Kit {
         let shown: Vec<OsString> = ["attendant".into()].into_iter().chain(words.clone()).collect();
         eprintln!("\n$ {}", train::cli::command_line(&shown));
         Ok(train::cli::run(words)?)
+    }
+}
+
+/// How a program ends: a line on stderr tells what failed.
+pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

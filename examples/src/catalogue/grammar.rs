@@ -1,7 +1,7 @@
 //! From a product's values to a description: sentences that mention each value exactly once.
 
 use super::kind::{Kind, Place, Sentence};
-use rand::RngExt;
+use crate::phrases::choose;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::ops::RangeInclusive;
@@ -69,20 +69,6 @@ impl Kind {
         assert!(!text.contains(['{', '[', '|', ']', '}']), "{}: unfilled: {text}", self.category);
         Some(capitalize(&articles(&text)))
     }
-}
-
-/// Replaces each `[this|that]` by one of its parts.
-fn choose(text: &str, rng: &mut ChaCha8Rng) -> String {
-    let mut chosen = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('[') {
-        let (parts, after) = after.split_once(']').expect("a [ has its ]");
-        let parts: Vec<&str> = parts.split('|').collect();
-        chosen += before;
-        chosen += parts[rng.random_range(0..parts.len())];
-        rest = after;
-    }
-    chosen + rest
 }
 
 /// Makes each `a` an `an` before a vowel sound.

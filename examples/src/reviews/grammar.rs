@@ -12,6 +12,7 @@
 
 use super::item::{Category, Clause, Item};
 use super::row::Label;
+use crate::phrases::choose;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -137,20 +138,6 @@ impl Draft<'_> {
         let text = self.expand(&clause.text);
         words(&text, '/', how == "past")
     }
-}
-
-/// Replaces each `[this|that]` by one of its parts.
-fn choose(text: &str, rng: &mut ChaCha8Rng) -> String {
-    let mut chosen = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('[') {
-        let (parts, after) = after.split_once(']').expect("a [ has its ]");
-        let parts: Vec<&str> = parts.split('|').collect();
-        chosen += before;
-        chosen += parts[rng.random_range(0..parts.len())];
-        rest = after;
-    }
-    chosen + rest
 }
 
 /// Replaces each pair of words that `mark` joins by its first, or its `second`.

@@ -2,10 +2,9 @@
 
 use crate::Error;
 use crate::sequence::Sequence;
+use crate::writing::Batches;
 use transformer::{Autoregressive, Generation, Tokenizer};
 
-/// Rows that are computed side by side.
-const BATCH_SIZE: usize = 32;
 /// Tokens after the longest prompt at which a text ends that does not end by itself: a model that goes
 /// round in circles would otherwise fill its context, row by row.
 const LONGEST: usize = 512;
@@ -48,23 +47,14 @@ pub fn write(
 /// What the model writes to each prompt, those of similar length side by side.
 ///
 /// # Errors
-/// As [`Autoregressive::generate_batch`].
+/// As [`Autoregressive::generate_with`].
 pub(crate) fn answers(
     model: &impl Autoregressive,
     tokenizer: &Tokenizer,
     prompts: &[&[u32]],
     settings: &Generation,
 ) -> Result<Vec<Answered>, Error> {
-    let mut order: Vec<usize> = (0..prompts.len()).collect();
-    order.sort_by_key(|&index| prompts[index].len());
-    let mut answers = vec![Answered::default(); prompts.len()];
-    for indices in order.chunks(BATCH_SIZE) {
-        let rows: Vec<&[u32]> = indices.iter().map(|&index| prompts[index]).collect();
-        let written = model.generate_batch(&rows, settings)?;
-        for (&index, ids) in indices.iter().zip(&written) {
-            let ids = ids[model.first_tokens(prompts[index]).len()..].to_vec();
-            answers[index] = Answered { text: tokenizer.decode(&ids)?, ids };
-        }
-    }
-    Ok(answers)
+    let rows: Vec<usize> = (0..prompts.len()).collect();
+    let written = Batches { model, tokenizer, prompts }.write(&rows, settings)?.into_iter();
+    written.map(|ids| Ok(Answered { text: tokenizer.decode(&ids)?, ids })).collect()
 }

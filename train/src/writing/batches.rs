@@ -7,7 +7,7 @@ use transformer::{Autoregressive, Generation, Hooks, Tokenizer};
 const BATCH_SIZE: usize = 32;
 
 /// Prompts, and what writes on after them.
-pub(super) struct Batches<'a, M> {
+pub(crate) struct Batches<'a, M> {
     pub model: &'a M,
     pub tokenizer: &'a Tokenizer,
     pub prompts: &'a [&'a [u32]],

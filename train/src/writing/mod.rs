@@ -15,7 +15,7 @@ pub use evidence::{Evidence, evidence};
 pub use written::Written;
 
 use crate::Error;
-use batches::Batches;
+pub(crate) use batches::Batches;
 use transformer::{Autoregressive, EarlyStopping, Generation, Tokenizer};
 
 /// What is asked of texts besides the settings of generation.
