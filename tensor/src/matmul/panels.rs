@@ -26,6 +26,20 @@ pub(super) trait Packing {
     const DEPTH: usize;
     /// The word of the next number along k, or of the next two.
     fn word(first: Float, second: Float) -> Self::Word;
+
+    /// The next [`SIDE`] words.
+    ///
+    /// # Safety
+    /// There are so many numbers at `x`.
+    #[inline(always)]
+    unsafe fn words(x: *const Float) -> [Self::Word; SIDE] {
+        // SAFETY: as the caller says.
+        let number = |index: usize| unsafe { *x.add(index) };
+        std::array::from_fn(|word| {
+            let first = word * Self::DEPTH;
+            Self::word(number(first), number(first + Self::DEPTH - 1))
+        })
+    }
 }
 
 /// As they are.
@@ -50,6 +64,12 @@ impl Packing for Rounded {
     fn word(first: Float, _: Float) -> Float {
         round(first)
     }
+    #[cfg(all(target_arch = "x86_64", not(attendant_f64)))]
+    #[inline(always)]
+    unsafe fn words(x: *const Float) -> [Float; SIDE] {
+        // SAFETY: as the caller says; packed where the CPU has AVX2.
+        unsafe { std::mem::transmute(super::x86::rounded(x)) }
+    }
 }
 
 /// Rounded to bfloat16, two to a word.
@@ -63,6 +83,12 @@ impl Packing for Paired {
     #[inline(always)]
     fn word(first: Float, second: Float) -> u32 {
         round(first).to_bits() >> 16 | round(second).to_bits()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn words(x: *const Float) -> [u32; SIDE] {
+        // SAFETY: as the caller says; packed where the CPU has AVX2.
+        unsafe { std::mem::transmute(super::x86::rounded_pairs(x)) }
     }
 }
 
@@ -183,11 +209,7 @@ unsafe fn turn<P: Packing, const LANES: usize>(
     // SAFETY: the lanes hold so many numbers, and there is room for the words.
     unsafe {
         for (lane, words) in words.iter_mut().take(lanes).enumerate() {
-            let x = x.add(lane * stride);
-            for (word, out) in words.iter_mut().enumerate() {
-                let x = x.add(word * P::DEPTH);
-                *out = P::word(*x, *x.add(P::DEPTH - 1));
-            }
+            *words = P::words(x.add(lane * stride));
         }
         for (word, words) in transposed(words).iter().enumerate() {
             out.add(word * LANES).copy_from_nonoverlapping(words.as_ptr(), lanes);
@@ -207,4 +229,30 @@ pub(super) fn transposed<W: Copy>(words: [[W; SIDE]; SIDE]) -> [[W; SIDE]; SIDE]
         }
     }
     std::array::from_fn(|row| words.map(|words| words[row]))
+}
+
+#[cfg(all(test, target_arch = "x86_64", not(attendant_f64)))]
+mod tests {
+    use super::*;
+    use crate::Rng;
+
+    #[test]
+    fn the_words_of_a_register_are_those_of_its_numbers() {
+        if !is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let mut numbers: Vec<Float> = Rng::seeded(1).normal(&[4000], 3.0).to_vec();
+        numbers.extend([0.0, -0.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 3.4e38, -1e-40]);
+        numbers.extend([Float::INFINITY, Float::NEG_INFINITY, Float::NAN, -Float::NAN]);
+        numbers.extend([f32::from_bits(0x7f80_0001), f32::from_bits(0x7fff_ffff)]);
+        for numbers in numbers.windows(2 * SIDE) {
+            // SAFETY: there are so many numbers, and the CPU has AVX2.
+            let (rounded, pairs) =
+                unsafe { (Rounded::words(numbers.as_ptr()), Paired::words(numbers.as_ptr())) };
+            for (word, (rounded, pair)) in rounded.into_iter().zip(pairs).enumerate() {
+                assert_eq!(rounded.to_bits(), Rounded::word(numbers[word], 0.0).to_bits());
+                assert_eq!(pair, Paired::word(numbers[2 * word], numbers[2 * word + 1]));
+            }
+        }
+    }
 }

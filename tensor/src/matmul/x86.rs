@@ -196,6 +196,42 @@ unsafe fn pack_avx512<P: Packing, const LANES: usize>(
     unsafe { panels::pack::<P, LANES>(x, strides, sizes, out, panel_stride) }
 }
 
+/// Eight numbers, each the nearest bfloat16: [`round`](crate::precision::round) of a register.
+#[cfg(not(attendant_f64))]
+#[inline(always)]
+pub(super) unsafe fn rounded(x: *const Float) -> __m256i {
+    // SAFETY: inlined where the CPU has AVX2; so many numbers are there.
+    unsafe {
+        let number = _mm256_loadu_ps(x);
+        let bits = _mm256_castps_si256(number);
+        let upper = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+        let last = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        let half = _mm256_add_epi32(_mm256_set1_epi32(0x7fff), last);
+        let nearest = _mm256_add_epi32(bits, half);
+        let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x0040_0000));
+        let is_nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(number, number));
+        _mm256_and_si256(_mm256_blendv_epi8(nearest, quiet, is_nan), upper)
+    }
+}
+
+/// Sixteen numbers, each the nearest bfloat16, two to a word: the first in the lower half.
+#[cfg(not(attendant_f64))]
+#[inline(always)]
+pub(super) unsafe fn rounded_pairs(x: *const Float) -> __m256i {
+    // SAFETY: as above.
+    unsafe {
+        // In the lower half of 64 bits, which held two numbers: the word of both.
+        let words = |numbers| {
+            let (first, second) =
+                (_mm256_srli_epi64::<16>(numbers), _mm256_srli_epi64::<32>(numbers));
+            _mm256_castsi256_ps(_mm256_or_si256(first, second))
+        };
+        let (low, high) = (words(rounded(x)), words(rounded(x.add(8))));
+        let halves = _mm256_castps_si256(_mm256_shuffle_ps::<0x88>(low, high));
+        _mm256_permute4x64_epi64::<0xd8>(halves)
+    }
+}
+
 /// The square of words with rows and columns exchanged: pairs of words, of pairs, of halves.
 #[inline(always)]
 pub(super) unsafe fn transposed(rows: [__m256; 8]) -> [__m256; 8] {

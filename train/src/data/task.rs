@@ -99,7 +99,8 @@ impl Task {
     /// target is a space and the description. Any field is an attribute, such as the `tone` or the
     /// `audience` of the text. An `answer` prompt is a line `context: …` if there is one, a line
     /// `question: …`, then `answer:`; its `answerable`, `yes` or `no`, may say whether the context tells
-    /// the answer. Of `classify` and `seq2seq` the prompt is the text or the source as it stands. A row
+    /// the answer. Of `classify` and `seq2seq` the prompt is the text or the source as it stands; a text
+    /// with a label may be blank, as reviews are that are but stars. A row
     /// of `ids` is taken as it is: of tasks that write, `target_ids` stand beside it; of a masked
     /// language model, `target_ids` and their `places` where tokens are hidden already.
     ///
@@ -127,8 +128,8 @@ impl Task {
                 Ok(Example { prompt: self.text(row, "text")?, ..example })
             }
             (Task::Classify, None) => {
-                let (prompt, target) = (self.text(row, "text")?, self.text(row, "label")?);
-                Ok(Example { prompt, target, ..example })
+                let (prompt, target) = (present(row, "text", self)?, self.text(row, "label")?);
+                Ok(Example { prompt: prompt.to_string(), target, ..example })
             }
             (Task::Seq2seq, None) => {
                 let (prompt, target) = (self.text(row, "source")?, self.text(row, "target")?);
@@ -216,10 +217,14 @@ pub fn count_in(rows: &[Example], others: &[Example]) -> usize {
     rows.iter().filter(|example| others.contains(&key(example))).count()
 }
 
+/// The text of a field that must be there.
+fn present<'a>(row: &'a Row, field: &str, task: Task) -> Result<&'a str, DataError> {
+    text(row, field, row.get(field).ok_or_else(|| missing(row, field, task))?)
+}
+
 /// The text of a field that must be there and may not be blank.
 pub(super) fn required<'a>(row: &'a Row, field: &str, task: Task) -> Result<&'a str, DataError> {
-    let value = row.get(field).ok_or_else(|| missing(row, field, task))?;
-    let text = text(row, field, value)?;
+    let text = present(row, field, task)?;
     if text.trim().is_empty() {
         let (file, field) = (row.file.to_string(), field.to_string());
         return Err(DataError::EmptyField { file, line: row.line, field });

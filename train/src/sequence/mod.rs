@@ -123,12 +123,7 @@ pub fn prompted(
             None => with(tokenizer, example)?.0.encode(&example.prompt)?,
         };
         let first_target = ids.len();
-        if first_target == 0 {
-            return Err(Error::settings(format!(
-                "line {}: the tokenizer makes no token of the prompt; take another tokenizer",
-                example.line
-            )));
-        }
+        some(&ids, "prompt", example)?;
         ids.extend(target_ids(example, tokenizer, &example.target)?);
         Ok(Sequence { ids, target: Target::From(first_target), line: example.line })
     };
@@ -171,6 +166,7 @@ pub fn labelled(
             (None, Some(tokenizer)) => tokenizer.encode_special(&example.prompt)?,
             (None, None) => return Err(no_tokenizer(example.line)),
         };
+        some(&ids, "text", example)?;
         let class = labels.iter().position(|label| *label == example.target).ok_or_else(|| {
             Error::settings(format!(
                 "line {}: label {:?} was never seen in training; the classes are {}",
@@ -259,6 +255,18 @@ pub(crate) fn check_block_fits(count: usize, seq_len: usize) -> Result<(), Error
     )))
 }
 
+/// # Errors
+/// If there is no token of what the model is given.
+fn some(ids: &[u32], given: &str, example: &Example) -> Result<(), Error> {
+    if !ids.is_empty() {
+        return Ok(());
+    }
+    Err(Error::settings(format!(
+        "line {}: the tokenizer makes no token of the {given}; take another tokenizer",
+        example.line
+    )))
+}
+
 fn no_tokenizer(line: usize) -> Error {
     Error::settings(format!(
         "line {line} holds text, but the model has no tokenizer; give rows of \"ids\", or a model \
@@ -269,7 +277,7 @@ fn no_tokenizer(line: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bpe::train_bpe;
+    use crate::bpe::{mark_ends, train_bpe};
 
     fn example(ids: Option<Vec<u32>>, target: &str, line: usize) -> Example {
         let prompt = "colour: red\ndescription:".into();
@@ -346,5 +354,17 @@ mod tests {
             labelled(&rows, None, &labels).unwrap_err().to_string(),
             "line 2: label \"fair\" was never seen in training; the classes are bad, good"
         );
+    }
+
+    #[test]
+    fn a_blank_text_is_its_special_tokens() {
+        let tokenizer = train_bpe(&["red"], 300).unwrap();
+        let blank = Example { prompt: String::new(), ..example(None, "good", 3) };
+        let sequences = |tokenizer| labelled(&[blank.clone()], Some(tokenizer), &["good".into()]);
+        assert_eq!(
+            sequences(&tokenizer).unwrap_err().to_string(),
+            "line 3: the tokenizer makes no token of the text; take another tokenizer"
+        );
+        assert_eq!(sequences(&mark_ends(tokenizer.clone()).unwrap()).unwrap()[0].ids, [0, 0]);
     }
 }

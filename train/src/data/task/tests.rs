@@ -90,6 +90,18 @@ fn a_label_may_be_a_number_and_a_target_ids() {
 }
 
 #[test]
+fn a_text_with_a_label_may_be_blank() {
+    for text in ["", " "] {
+        let row = format!(r#"{{"text": "{text}", "label": "no"}}"#);
+        assert_eq!(example(Task::Classify, &row).unwrap().prompt, text);
+    }
+    assert_eq!(
+        error(Task::Classify, r#"{"text": "x", "label": " "}"#),
+        "data.jsonl, line 3: field \"label\" is empty; fill it in or remove the row"
+    );
+}
+
+#[test]
 fn rows_without_a_target_name_what_is_missing() {
     for (task, row, message) in [
         (
