@@ -5,10 +5,13 @@
 //! while before they sleep. Where more threads are asked for than there are cores, they sleep at
 //! once: one that waits awake would keep another from working.
 //!
-//! Whoever calls works too, and shares its pieces out by a counter: a thread that the system keeps
-//! from running costs at most the piece it has taken.
+//! Whoever calls works too. Each thread has a share of the pieces, one after the other, so that it
+//! reads on where it has read; who is through with its own helps with another's. Shares are counted
+//! down piece by piece: a thread that the system keeps from running costs at most the piece it has
+//! taken.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -27,7 +30,8 @@ struct Board {
     epoch: AtomicU64,
     /// The work and how many pieces it has; written while `epoch` is even and nobody is inside.
     work: UnsafeCell<Option<(*const Work<'static>, usize)>>,
-    next: AtomicUsize,
+    /// The next piece of each thread's share.
+    next: Box<[Counter]>,
     /// Threads of the team that may be reading `work`.
     inside: AtomicUsize,
     /// What a thread of the team panicked with.
@@ -37,6 +41,11 @@ struct Board {
     alarm: Condvar,
     looks: usize,
 }
+
+/// A counter in cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counter(AtomicUsize);
 
 // SAFETY: `work` is written by the one thread that holds the team's lock, while `epoch` is even and
 // `inside` is 0, and read by threads that are counted in `inside` and saw an odd `epoch` after that.
@@ -71,7 +80,7 @@ pub(super) fn run(pieces: usize, work: &Work<'_>) -> bool {
     let work: &Work<'static> = unsafe { std::mem::transmute(work) };
     team.board.open(work, pieces);
     let close = Close(team.board);
-    team.board.take_pieces(work, pieces);
+    team.board.take_pieces(0, work, pieces);
     drop(close);
     let panic = team.board.panic().take();
     drop(lock);
@@ -89,7 +98,7 @@ fn team() -> &'static Team {
         let board: &'static Board = Box::leak(Box::new(Board {
             epoch: AtomicU64::new(0),
             work: UnsafeCell::new(None),
-            next: AtomicUsize::new(0),
+            next: (0..threads.max(1)).map(|_| Counter::default()).collect(),
             inside: AtomicUsize::new(0),
             panic: Mutex::new(None),
             sleepers: AtomicUsize::new(0),
@@ -97,9 +106,9 @@ fn team() -> &'static Team {
             alarm: Condvar::new(),
             looks: if threads <= cores { LOOKS } else { 0 },
         }));
-        for _ in 1..threads {
-            // Without a thread more the caller does its pieces.
-            let _ = thread::Builder::new().name("team".into()).spawn(|| board.serve());
+        for thread in 1..threads {
+            // Without a thread more the others do its pieces.
+            let _ = thread::Builder::new().name("team".into()).spawn(move || board.serve(thread));
         }
         Team { board, lock: Mutex::new(()) }
     })
@@ -128,7 +137,9 @@ impl Board {
         // SAFETY: the caller holds the team's lock, `epoch` is even, and `Close` waited until nobody
         // was inside; who enters from now on sees the even `epoch` and does not look.
         unsafe { *self.work.get() = Some((work, pieces)) };
-        self.next.store(0, Ordering::SeqCst);
+        for (share, next) in self.next.iter().enumerate() {
+            next.0.store(self.share(share, pieces).start, Ordering::SeqCst);
+        }
         self.epoch.fetch_add(1, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             drop(self.bed.lock());
@@ -136,7 +147,13 @@ impl Board {
         }
     }
 
-    fn take_pieces(&self, work: &Work<'_>, pieces: usize) {
+    /// The pieces that a thread does first.
+    fn share(&self, thread: usize, pieces: usize) -> Range<usize> {
+        let threads = self.next.len();
+        thread * pieces / threads..(thread + 1) * pieces / threads
+    }
+
+    fn take_pieces(&self, thread: usize, work: &Work<'_>, pieces: usize) {
         struct Working;
         impl Drop for Working {
             fn drop(&mut self) {
@@ -145,17 +162,21 @@ impl Board {
         }
         IS_WORKING.set(true);
         let _working = Working;
-        loop {
-            let piece = self.next.fetch_add(1, Ordering::Relaxed);
-            if piece >= pieces {
-                return;
+        let threads = self.next.len();
+        for share in (thread..threads).chain(0..thread) {
+            let end = self.share(share, pieces).end;
+            loop {
+                let piece = self.next[share].0.fetch_add(1, Ordering::Relaxed);
+                if piece >= end {
+                    break;
+                }
+                work(piece);
             }
-            work(piece);
         }
     }
 
     /// The life of a thread of the team.
-    fn serve(&self) {
+    fn serve(&self, thread: usize) {
         let mut seen = 0;
         loop {
             seen = self.wait_for_work(seen);
@@ -167,7 +188,8 @@ impl Board {
                     let (work, pieces) = (*self.work.get()).expect("the epoch is odd");
                     (&*work, pieces)
                 };
-                let result = catch_unwind(AssertUnwindSafe(|| self.take_pieces(work, pieces)));
+                let result =
+                    catch_unwind(AssertUnwindSafe(|| self.take_pieces(thread, work, pieces)));
                 if let Err(panic) = result {
                     *self.panic() = Some(panic);
                 }

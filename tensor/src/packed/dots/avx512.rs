@@ -4,7 +4,7 @@
 //! 64 of them in a register, with `x` in two bytes ([`TwoBytes`]). Four lanes hold the sum of one
 //! block, to be multiplied with its scale.
 
-use super::avx2::four_by_four;
+use super::avx2::{Ahead, four_by_four};
 use super::two_bytes::{STEP, TwoBytes};
 use super::{Output, avx2};
 use crate::packed::{Format, Rows};
@@ -16,8 +16,6 @@ use std::ops::Range;
 const TOGETHER: usize = 4;
 /// Blocks whose numbers are in registers at a time.
 const BLOCKS: usize = 4;
-/// What is read is asked for this many bytes ahead.
-const AHEAD: usize = 4096;
 
 /// The left side's rows.
 pub(super) struct Left(Vec<TwoBytes>);
@@ -76,16 +74,15 @@ unsafe fn integers<B: Integers>(
 ) {
     let blocks = columns.bytes(0).len() / B::BYTES;
     // SAFETY: each row holds that many blocks, and `x` as many steps as they fill.
-    let work = |x: &TwoBytes, rows: [*const u8; TOGETHER]| unsafe {
+    let work = |x: &TwoBytes, rows: [*const u8; TOGETHER], ahead: &Ahead| unsafe {
         let mut sums = Sums::new();
         let whole = blocks / BLOCKS;
         for step in 0..whole {
             let start = step * BLOCKS * B::BYTES;
-            let four = |row: *const u8| {
-                let block = row.add(start);
-                ahead::<B>(block);
-                std::array::from_fn(|i| block.add(i * B::BYTES))
-            };
+            for line in (0..TOGETHER * BLOCKS * B::BYTES).step_by(64) {
+                ahead.ask(TOGETHER * start + line);
+            }
+            let four = |row: *const u8| std::array::from_fn(|i| row.add(start + i * B::BYTES));
             sums.add::<B>(x, step, rows.map(four));
         }
         if blocks > whole * BLOCKS {
@@ -99,15 +96,6 @@ unsafe fn integers<B: Integers>(
     };
     // SAFETY: as the caller says.
     unsafe { four_by_four(x, columns, some, y, work) }
-}
-
-/// Asks for what will be read soon; an address beyond the matrix does no harm.
-#[inline(always)]
-fn ahead<B: Integers>(block: *const u8) {
-    for line in (0..BLOCKS * B::BYTES).step_by(64) {
-        // SAFETY: a prefetch reads nothing that the program could notice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(block.wrapping_add(AHEAD + line).cast()) }
-    }
 }
 
 /// The sums of each row so far.
