@@ -5,7 +5,11 @@
 //! Trains a tokenizer and a small GPT on the shop's catalogue (synthetic: see `data/README.md`),
 //! writes descriptions of products it has not seen, and measures them beside baselines. What
 //! it saves, `attendant generate` and `attendant evaluate` load.
+//!
+//! With `--train` and `--test` it learns from rows of your own, by commands of `attendant` that it
+//! prints: from random weights, or with `--model` by low-rank adapters on a pretrained model.
 
+mod own_rows;
 mod printed;
 
 use clap::Parser;
@@ -31,9 +35,21 @@ use train::step_log::StepLog;
 use train::training::{Settings, train};
 use transformer::{Gpt2, Gpt2Config, Pretrained, Tokenizer};
 
-/// Learn from a catalogue to write product descriptions, from scratch.
+/// Learn from a catalogue to write product descriptions, from scratch, or from rows of your own.
 #[derive(Parser)]
 struct Arguments {
+    /// Rows of your own to learn from, with attributes and a `description`: JSON Lines or CSV
+    #[arg(long, requires = "test", conflicts_with_all = ["steps", "products", "json"])]
+    train: Option<PathBuf>,
+    /// Rows of your own to measure on
+    #[arg(long, requires = "train")]
+    test: Option<PathBuf>,
+    /// A pretrained language model to train adapters on with rows of your own, e.g. a GGUF file
+    #[arg(long, requires = "train")]
+    model: Option<String>,
+    /// Times to go through rows of your own
+    #[arg(long, requires = "train")]
+    epochs: Option<usize>,
     /// Where to write the model, the rows and predictions.jsonl: a new or empty folder
     #[arg(long)]
     output: Option<PathBuf>,
@@ -92,6 +108,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     train::set_threads(arguments.threads)?;
+    if let (Some(train), Some(test)) = (&arguments.train, &arguments.test) {
+        return own_rows::run(arguments, train, test);
+    }
     let output = output_folder(arguments.output.as_deref())?;
     let catalogue = catalogue::parse_lines(catalogue::EMBEDDED)?;
     let part = |split| catalogue.iter().filter(move |product| product.split == split);

@@ -360,7 +360,8 @@ mod tests {
     fn a_blank_text_is_its_special_tokens() {
         let tokenizer = train_bpe(&["red"], 300).unwrap();
         let blank = Example { prompt: String::new(), ..example(None, "good", 3) };
-        let sequences = |tokenizer| labelled(&[blank.clone()], Some(tokenizer), &["good".into()]);
+        let sequences =
+            |tokenizer| labelled(std::slice::from_ref(&blank), Some(tokenizer), &["good".into()]);
         assert_eq!(
             sequences(&tokenizer).unwrap_err().to_string(),
             "line 3: the tokenizer makes no token of the text; take another tokenizer"
