@@ -50,7 +50,8 @@ struct Arguments {
     /// Times to go through rows of your own
     #[arg(long, requires = "train")]
     epochs: Option<usize>,
-    /// Where to write the model, the rows and predictions.jsonl: a new or empty folder
+    /// Where to write the model, the rows and predictions.jsonl, or the folder `model` of rows of your
+    /// own: a new or empty folder
     #[arg(long)]
     output: Option<PathBuf>,
     /// Print one JSON object

@@ -13,7 +13,7 @@ pub fn run(arguments: &Arguments, train: &Path, test: &Path) -> Result<(), Box<d
     let model = kit.output("model")?;
     let (start, recipe, usual) = match &arguments.model {
         Some(model) => {
-            (&model[..], "--lora r=16,alpha=32 --lr 5e-4 --precision bf16 --seq-len 320", 1)
+            (&model[..], "--lora r=16,alpha=32 --lr 5e-4 --recompute off --seq-len 320", 1)
         }
         None => ("tiny", "--vocab-size 4096 --lr 2e-3 --weight-decay 0.1 --seq-len 256", 10),
     };

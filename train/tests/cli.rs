@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{Folder, TINY, failure, json, stderr, train};
+use program::{Folder, TINY, attendant, failure, json, stderr, train};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,9 +49,19 @@ fn a_model_is_trained_sampled_and_measured() {
     assert!(measured["hallucinated_attributes"]["value"].is_number());
     let nearest = &measured["baselines"]["nearest_product"];
     assert_eq!(nearest["attribute_coverage"]["value"], 1.0);
-    let rows = fs::read_to_string(predictions).unwrap();
+    let rows = fs::read_to_string(&predictions).unwrap();
     assert_eq!(rows.lines().count(), 24);
     assert!(rows.lines().all(|line| line.contains("\"prediction\":")));
+
+    let long = format!("{{\"name\":\"x\",\"description\":\"{}\"}}\n", "0 1 ".repeat(300));
+    let with_long = folder.write("long.jsonl", long.clone() + &fs::read_to_string(&data).unwrap());
+    let evaluate = ["evaluate", "--json", "--task", "describe", "--model", &run, "--data"];
+    let output = attendant(&[&evaluate[..], &[&with_long, "--predictions", &predictions]].concat());
+    let told = "1 of 25 rows are longer than the model's context";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(predictions).unwrap(), rows);
+    let all_long = folder.write("all_long.jsonl", long);
+    assert!(failure(1, &[&evaluate[..], &[&all_long]].concat()).contains("1 of 1 rows are longer"));
 }
 
 #[test]

@@ -108,11 +108,28 @@ fn the_same_bits_on_any_number_of_threads_and_gone_on_with() {
 }
 
 #[test]
+fn more_tokens_are_hidden_where_it_is_asked_for() {
+    let folder = Folder::new();
+    let data = texts(&folder, "texts.jsonl");
+    let run = |share: &str| {
+        let output = folder.path(share);
+        let more = [&SIZES[..], &["--steps", "2", "--mask-share", share]].concat();
+        json(&pretrain(&data, "encoder-tiny", &output, &more))["weights_sha256"].clone()
+    };
+    assert_ne!(run("0.15"), run("0.6"));
+    let classify = ["train", "--task", "classify", "--model", "encoder-tiny", "--data", &data];
+    let output = folder.path("classifier");
+    let more = ["--mask-share", "0.3", "--output", &output];
+    let error = failure(2, &[&classify[..], &more].concat());
+    assert!(error.contains("--mask-share is for --task masked-language-model"), "{error}");
+}
+
+#[test]
 fn long_rows_are_left_out_or_cut_and_rows_without_words_left_out() {
     let folder = Folder::new();
     let short: String = (0..8).map(|i| format!("{{\"text\":\"rug {i}\"}}\n")).collect();
     let long = format!("{{\"text\":\"{}\"}}\n", "red ".repeat(20));
-    let data = folder.write("rows.jsonl", short + &long + "{\"ids\":[0,0]}\n");
+    let data = folder.write("rows.jsonl", short + &long + "{\"ids\":[0,0]}\n{\"text\":\"\"}\n");
     let run = |name: &str, more: &[&str]| {
         let output = folder.path(name);
         let fixed = [&SIZES[..], &["--seq-len", "8", "--steps", "1"], more].concat();
@@ -122,13 +139,13 @@ fn long_rows_are_left_out_or_cut_and_rows_without_words_left_out() {
     };
     let left_out = run("left_out", &[]);
     assert!(
-        left_out.contains("1 of 10 rows are longer than 8 tokens and were left out"),
+        left_out.contains("1 of 11 rows are longer than 8 tokens and were left out"),
         "{left_out}"
     );
-    let empty = "1 of 9 rows hold special tokens alone and were left out; the first is line 10";
+    let empty = "2 of 10 rows hold special tokens alone and were left out; the first is line 10";
     assert!(left_out.contains(empty), "{left_out}");
     let cut = run("cut", &["--cut"]);
-    assert!(cut.contains("1 of 10 rows are longer than 8 tokens and were cut"), "{cut}");
+    assert!(cut.contains("1 of 11 rows are longer than 8 tokens and were cut"), "{cut}");
 }
 
 #[test]
@@ -149,6 +166,8 @@ fn what_fills_in_no_tokens_is_refused_and_leaves_no_output() {
     let small = "error: --vocab-size 257 is too small: a byte-level vocabulary with a mask has at least \
                  258 tokens";
     refused("encoder-tiny", &["--vocab-size", "257"], 2, small);
+    let share = "error: --mask-share is 1; it must be in (0, 1)";
+    refused("encoder-tiny", &["--mask-share", "1"], 2, share);
     // A classifier's own tokenizer hides nothing.
     let base = folder.path("base");
     let classify = ["train", "--json", "--task", "classify", "--data", &data, "--steps", "1"];

@@ -30,7 +30,7 @@ pub(super) trait Packing {
     /// The next [`SIDE`] words.
     ///
     /// # Safety
-    /// There are so many numbers at `x`.
+    /// There are SIDE · DEPTH numbers at `x`; on x86-64 the CPU has AVX2.
     #[inline(always)]
     unsafe fn words(x: *const Float) -> [Self::Word; SIDE] {
         // SAFETY: as the caller says.
@@ -103,7 +103,7 @@ const LINE: usize = 64 / size_of::<Float>();
 /// [`Pack`] into panels of LANES.
 ///
 /// # Safety
-/// `x` holds these numbers, and there is room for the panels at `out`.
+/// `x` holds these numbers, and there is room for the panels at `out`; on x86-64 the CPU has AVX2.
 #[inline(always)]
 pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     x: *const Float,
@@ -198,6 +198,9 @@ unsafe fn write<P: Packing, const LANES: usize>(
 pub(super) const SIDE: usize = 8;
 
 /// SIDE words of some lanes along which k runs.
+///
+/// # Safety
+/// The lanes hold so many, and there is room for the words; on x86-64 the CPU has AVX2.
 #[inline(always)]
 unsafe fn turn<P: Packing, const LANES: usize>(
     x: *const Float,

@@ -6,8 +6,8 @@
 //! once: one that waits awake would keep another from working.
 //!
 //! Whoever calls works too. Each thread has a share of the pieces, one after the other, so that it
-//! reads on where it has read; who is through with its own helps with another's. Shares are counted
-//! down piece by piece: a thread that the system keeps from running costs at most the piece it has
+//! reads on where it has read; who is through with its own helps with another's. Shares are taken
+//! piece by piece: a thread that the system keeps from running costs at most the piece it has
 //! taken.
 
 use std::cell::{Cell, UnsafeCell};

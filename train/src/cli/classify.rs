@@ -4,7 +4,7 @@ use super::Common;
 use super::model::Loaded;
 use super::output::print;
 use crate::Error;
-use crate::data::{Task, read_rows};
+use crate::data::{given_text, read_rows};
 use crate::evaluation::likeliest;
 use crate::retrieval::tokenized;
 use crate::saliency::{Explained, Word, most_telling, page, words, written};
@@ -44,8 +44,7 @@ pub struct Arguments {
 impl Arguments {
     fn texts(&self) -> Result<Vec<String>, Error> {
         let Some(path) = &self.data else { return Ok(self.text.clone()) };
-        let examples = read_rows(path)?.examples(Task::LanguageModel)?;
-        Ok(examples.into_iter().map(|example| example.target).collect())
+        read_rows(path)?.rows.iter().map(|row| Ok(given_text(row)?.to_string())).collect()
     }
 }
 

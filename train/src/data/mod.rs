@@ -22,5 +22,5 @@ pub use error::DataError;
 pub(crate) use prompt::answer_prompt;
 pub(crate) use rows::open;
 pub use rows::{Row, RowStream, Rows, Value, parse_rows, read_rows, stream_rows};
-pub use task::{Example, Task, count_in};
+pub use task::{Example, Task, count_in, given_text};
 pub use write::RowWriter;

@@ -125,10 +125,11 @@ impl Task {
                 Ok(Example { target: self.text(row, "text")?, ..example })
             }
             (Task::MaskedLanguageModel, None) => {
-                Ok(Example { prompt: self.text(row, "text")?, ..example })
+                let prompt = present(row, "text", self)?.to_string(); // a blank one hides nothing
+                Ok(Example { prompt, ..example })
             }
             (Task::Classify, None) => {
-                let (prompt, target) = (present(row, "text", self)?, self.text(row, "label")?);
+                let (prompt, target) = (given_text(row)?, self.text(row, "label")?);
                 Ok(Example { prompt: prompt.to_string(), target, ..example })
             }
             (Task::Seq2seq, None) => {
@@ -215,6 +216,14 @@ pub fn count_in(rows: &[Example], others: &[Example]) -> usize {
     }
     let others: BTreeSet<_> = others.iter().map(key).collect();
     rows.iter().filter(|example| others.contains(&key(example))).count()
+}
+
+/// The `text` of a row whose label is to be told; it may be blank.
+///
+/// # Errors
+/// If it is missing or of a wrong type.
+pub fn given_text(row: &Row) -> Result<&str, DataError> {
+    present(row, "text", Task::Classify)
 }
 
 /// The text of a field that must be there.

@@ -262,7 +262,8 @@ fn some(ids: &[u32], given: &str, example: &Example) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::settings(format!(
-        "line {}: the tokenizer makes no token of the {given}; take another tokenizer",
+        "line {}: the tokenizer makes no token of the {given}; fill it in, remove the row, or take a \
+         tokenizer that adds special ones",
         example.line
     )))
 }
@@ -364,7 +365,8 @@ mod tests {
             |tokenizer| labelled(std::slice::from_ref(&blank), Some(tokenizer), &["good".into()]);
         assert_eq!(
             sequences(&tokenizer).unwrap_err().to_string(),
-            "line 3: the tokenizer makes no token of the text; take another tokenizer"
+            "line 3: the tokenizer makes no token of the text; fill it in, remove the row, or take a \
+             tokenizer that adds special ones"
         );
         assert_eq!(sequences(&mark_ends(tokenizer.clone()).unwrap()).unwrap()[0].ids, [0, 0]);
     }

@@ -86,6 +86,8 @@ unsafe fn integers<B: Integers>(
             sums.add::<B>(x, step, rows.map(four));
         }
         if blocks > whole * BLOCKS {
+            let start = TOGETHER * whole * BLOCKS * B::BYTES;
+            (start..TOGETHER * blocks * B::BYTES).step_by(64).for_each(|line| ahead.ask(line));
             let block = |row: *const u8, i: usize| match whole * BLOCKS + i {
                 block if block < blocks => row.add(block * B::BYTES),
                 _ => NOTHING.as_ptr(),

@@ -22,8 +22,7 @@ use crate::{Float, par, simd};
 use std::array::from_fn;
 use std::ops::Range;
 
-/// Bytes of a piece of work, where a matrix is small: a microsecond. What a thread asks for ahead of
-/// time at the end of its piece is another's.
+/// Bytes of a piece of work, where a matrix is small: a microsecond.
 const SMALL_PIECE: usize = 24 << 10;
 /// The same where it is large.
 const LARGE_PIECE: usize = 128 << 10;

@@ -108,8 +108,7 @@ impl Measured<'_> {
     fn written(&self) -> Result<Outcome, Error> {
         let Measured { loaded, examples, training, .. } = *self;
         loaded.require_language_model()?;
-        let sequences = self.sequences(self.file, examples)?;
-        self.refuse_long(&sequences)?;
+        let sequences = sequences_of(loaded, self.file, examples)?;
         if examples.iter().any(|example| example.ids.is_some()) {
             // Ids have no text whose bytes and words could be measured.
             let result = likelihood(&loaded.model, &sequences, None)?.estimates();
@@ -144,20 +143,6 @@ impl Measured<'_> {
         Ok(Outcome { result: figures(&scores, details, baselines), texts, groups })
     }
 
-    /// Rows of text need a tokenizer and its end token; rows of ids take them where they are.
-    fn sequences(&self, file: &Path, examples: &[Example]) -> Result<Vec<Sequence>, Error> {
-        let loaded = self.loaded;
-        let tokenizer = match examples.iter().any(|example| example.ids.is_some()) {
-            true => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
-            false => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
-        };
-        let sequences = match loaded.model.is_encoder_decoder() {
-            true => pairs(examples, tokenizer),
-            false => prompted(examples, tokenizer),
-        };
-        sequences.map_err(|error| error.in_file(file))
-    }
-
     fn write(&self, sequences: &[Sequence]) -> Result<Vec<Answered>, Error> {
         let (tokenizer, end) = (self.loaded.tokenizer()?, self.loaded.required_end_token()?);
         evaluation::write(&self.loaded.model, tokenizer, sequences, end)
@@ -187,7 +172,7 @@ impl Measured<'_> {
         answered: &[Answered],
     ) -> Result<Map<String, Value>, Error> {
         let Some((file, valid)) = self.valid else { return Ok(Map::new()) };
-        let known = self.sequences(file, valid)?;
+        let known = sequences_of(self.loaded, file, valid)?;
         self.refuse_long(&known)?;
         let known_answers = self.answers(valid, &known, &self.write(&known)?)?;
         let threshold = choose_threshold(&known_answers);
@@ -268,6 +253,56 @@ impl Measured<'_> {
             ))),
         }
     }
+}
+
+/// Rows of a task that writes. Text needs a tokenizer and its end token; rows of ids take them where
+/// they are.
+fn sequences_of(
+    loaded: &Loaded,
+    file: &Path,
+    examples: &[Example],
+) -> Result<Vec<Sequence>, Error> {
+    let tokenizer = match examples.iter().any(|example| example.ids.is_some()) {
+        true => loaded.tokenizer.as_ref().zip(loaded.end_tokens().first().copied()),
+        false => Some((loaded.tokenizer()?, loaded.required_end_token()?)),
+    };
+    let sequences = match loaded.model.is_encoder_decoder() {
+        true => pairs(examples, tokenizer),
+        false => prompted(examples, tokenizer),
+    };
+    sequences.map_err(|error| error.in_file(file))
+}
+
+/// The lines of the rows of a task that writes which the model can't read whole, told on stderr.
+///
+/// # Errors
+/// If a text can't be tokenized, or no row is left.
+pub fn too_long(
+    task: Task,
+    loaded: &Loaded,
+    file: &Path,
+    examples: &[Example],
+) -> Result<Vec<usize>, Error> {
+    let is_written = matches!(task, Task::Describe | Task::Answer | Task::Seq2seq);
+    let (true, Some(context)) = (is_written, loaded.model.max_seq_len()) else {
+        return Ok(Vec::new());
+    };
+    loaded.require_language_model()?;
+    let (kept, long) = fitting(sequences_of(loaded, file, examples)?, context);
+    if let Some(line) = long.first() {
+        let told = format!(
+            "{}: {} of {} rows are longer than the model's context of {context} tokens; the first \
+             is line {line}",
+            file.display(),
+            long.len(),
+            examples.len()
+        );
+        if kept.is_empty() {
+            return Err(Error::settings(told));
+        }
+        eprintln!("warning: {told}; they are left out");
+    }
+    Ok(long)
 }
 
 /// Data that does not fill one block of the model's context, as one shorter block.

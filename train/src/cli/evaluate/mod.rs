@@ -9,7 +9,7 @@ use crate::Error;
 use crate::data::{Example, Rows, Task, count_in, read_rows};
 use crate::report::{self, Evaluation};
 use clap::Args;
-use measure::{Measured, Outcome};
+use measure::{Measured, Outcome, too_long};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -73,8 +73,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
     if arguments.predictions.as_ref() == Some(&arguments.data) {
         return Err(Error::Usage("--predictions is the file of --data; name another".into()));
     }
-    let rows = read_rows(&arguments.data)?;
-    let examples = rows.examples(arguments.task)?;
+    let mut rows = read_rows(&arguments.data)?;
+    let mut examples = rows.examples(arguments.task)?;
     let read = |path: &Option<PathBuf>| -> Result<Option<Vec<Example>>, Error> {
         let Some(path) = path else { return Ok(None) };
         let rows = read_rows(path)?.examples(arguments.task)?;
@@ -88,12 +88,15 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<(), Error> {
         }
     };
     let (training, valid) = (read(&arguments.train)?, read(&arguments.valid)?);
+    let loaded = Loaded::open(&arguments.model)?;
+    let long = too_long(arguments.task, &loaded, &arguments.data, &examples)?;
+    rows.rows.retain(|row| !long.contains(&row.line));
+    examples.retain(|example| !long.contains(&example.line));
     let rows_in_train = training.as_deref().map(|training| count_in(&examples, training));
     if let (Some(count @ 1..), Some(path)) = (rows_in_train, &arguments.train) {
         let (data, train) = (arguments.data.display(), path.display());
         eprintln!("warning: {data}: {count} rows stand in {train} too");
     }
-    let loaded = Loaded::open(&arguments.model)?;
     if arguments.report && !loaded.source().is_dir() {
         let model = loaded.source().display();
         let text = format!("{model}: --report writes into the model's folder, and this is a file");

@@ -2,6 +2,7 @@
 
 use super::tokenizer::Source;
 use crate::data::Task;
+use crate::masking;
 use crate::optimizer::{Kind, Numbers, Schedule};
 use crate::run::Plan;
 use crate::training::Settings;
@@ -75,6 +76,9 @@ pub struct Arguments {
     /// Leave out each token of a text with probability P while its label is learned, each time others
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     pub word_dropout: f64,
+    /// Hide this share of the tokens of --task masked-language-model
+    #[arg(long, value_name = "P", default_value_t = masking::SHARE)]
+    pub mask_share: f64,
     /// Tokens of a language-model block, or the longest row of another task [default: the context]
     #[arg(long)]
     pub seq_len: Option<usize>,
@@ -287,6 +291,14 @@ impl Arguments {
         }
         if self.word_dropout > 0.0 && self.task() != Task::Classify {
             let text = "--word-dropout is for --task classify; leave it out";
+            return Err(Error::Usage(text.into()));
+        }
+        if !(self.mask_share > 0.0 && self.mask_share < 1.0) {
+            let share = self.mask_share;
+            return Err(Error::Usage(format!("--mask-share is {share}; it must be in (0, 1)")));
+        }
+        if self.mask_share != masking::SHARE && self.task() != Task::MaskedLanguageModel {
+            let text = "--mask-share is for --task masked-language-model; leave it out";
             return Err(Error::Usage(text.into()));
         }
         // The number of rows is not known yet; one that leaves room for a warm-up will do.

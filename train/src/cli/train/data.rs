@@ -178,7 +178,7 @@ impl Arguments {
                 self.model()
             ))
         })?;
-        Ok((tokenizer, masking))
+        Ok((tokenizer, Masking { share: self.mask_share, ..masking }))
     }
 
     fn sequences_of_rows(

@@ -55,8 +55,7 @@ impl<'a> Left<'a> {
 }
 
 /// What will be read soon, asked for in the order in which it lies in memory: four rows that lie one
-/// after the other are one run of it. Asked for at four places, memory gives a sixth less; not asked
-/// at all, a third.
+/// after the other are one run of it.
 pub(super) struct Ahead {
     first: *const u8,
     end: *const u8,
@@ -66,7 +65,7 @@ impl Ahead {
     /// Bytes between what is read and what is asked for.
     const BYTES: usize = 12 << 10;
 
-    /// Asks for the line that stands so many bytes behind the first of the four rows, in the matrix.
+    /// Asks for the line that is so far ahead of byte `offset` of the run, if the matrix goes on so far.
     #[inline(always)]
     pub fn ask(&self, offset: usize) {
         let line = self.first.wrapping_add(Ahead::BYTES + offset).min(self.end);
@@ -198,7 +197,9 @@ unsafe fn integers<B: Integers>(
         for ((block, q), (scales, x_sums)) in parts.zip(groups) {
             let x = Part { q, scales, sums: x_sums };
             for i in 0..TOGETHER {
-                ahead.ask((TOGETHER * block + i) * B::BYTES);
+                for line in (0..B::BYTES).step_by(64) {
+                    ahead.ask((TOGETHER * block + i) * B::BYTES + line);
+                }
                 let block = rows[i].add(block * B::BYTES);
                 B::add_block(block, x, &mut sums[i], &mut mins[i]);
             }
