@@ -13,9 +13,10 @@ pub fn run(arguments: &Arguments, train: &Path, test: &Path) -> Result<(), Box<d
     let model = kit.output("model")?;
     let (start, recipe, usual) = match &arguments.model {
         Some(model) => {
-            (&model[..], "--lora r=16,alpha=32 --lr 5e-4 --recompute off --seq-len 320", 1)
+            let adapters = "--lora r=16,alpha=32 --lr 5e-4 --precision bf16 --recompute off";
+            (&model[..], format!("{adapters} --seq-len 320"), 1)
         }
-        None => ("tiny", "--vocab-size 4096 --lr 2e-3 --weight-decay 0.1 --seq-len 256", 10),
+        None => ("tiny", "--vocab-size 4096 --lr 2e-3 --weight-decay 0.1 --seq-len 256".into(), 10),
     };
     let (epochs, seed) = (arguments.epochs.unwrap_or(usual), arguments.seed);
     let warmup = warmup(&train, epochs, 8)?;

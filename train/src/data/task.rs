@@ -100,9 +100,9 @@ impl Task {
     /// `audience` of the text. An `answer` prompt is a line `context: …` if there is one, a line
     /// `question: …`, then `answer:`; its `answerable`, `yes` or `no`, may say whether the context tells
     /// the answer. Of `classify` and `seq2seq` the prompt is the text or the source as it stands; a text
-    /// with a label may be blank, as reviews are that are but stars. A row
-    /// of `ids` is taken as it is: of tasks that write, `target_ids` stand beside it; of a masked
-    /// language model, `target_ids` and their `places` where tokens are hidden already.
+    /// with a label may be blank, as reviews are that are but stars. A row of `ids` is taken as it is: of
+    /// tasks that write, `target_ids` stand beside it; of a masked language model, `target_ids` and their
+    /// `places` where tokens are hidden already.
     ///
     /// # Errors
     /// A [`DataError`] that names file, line and field when a field is missing, empty or of a
