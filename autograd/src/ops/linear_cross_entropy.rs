@@ -80,10 +80,12 @@ fn linear_cross_entropy_in(
     // Parts of one size: the matrix is read for each, also for one of few rows.
     let parts_of = (n * vocab_size + scores / 2) / scores;
     let rows = n.div_ceil(parts_of.max(1)).max(1);
-    let total: f64 =
-        (0..*n).step_by(rows).map(|first| parts.add(first, rows.min(n - first), targets)).sum();
+    // Of no rows, one part: their gradients are zeros.
+    let firsts = (0..(*n).max(1)).step_by(rows);
+    let total: f64 = firsts.map(|first| parts.add(first, rows.min(n - first), targets)).sum();
     let total = Tensor::scalar(total as tensor::Float);
-    let saved = [parts.dx, parts.dw, parts.db];
+    let dw_is_transposed = parts.dw_is_transposed;
+    let saved = [parts.dx, parts.dw.unwrap_or_else(|| Tensor::zeros(&[0])), parts.db];
     Var::record("linear_cross_entropy", inputs, total, saved, move |ds, [dx, dw, db]| {
         let scaled = |mut gradient: Tensor| {
             let ds = ds.item();
@@ -91,7 +93,7 @@ fn linear_cross_entropy_in(
             gradient
         };
         // The matrix is as its parameter lies in memory.
-        let dw = || match parts.dw_is_transposed {
+        let dw = || match dw_is_transposed {
             true => scaled(dw).transpose(0, 1),
             false => scaled(dw),
         };
@@ -111,21 +113,20 @@ struct Parts<'a> {
     b: &'a Tensor,
     needs: [bool; 3],
     dx: Tensor,
-    dw: Tensor,
+    /// `None` before the first rows, and where it is not needed.
+    dw: Option<Tensor>,
     db: Tensor,
     dw_is_transposed: bool,
 }
 
 impl<'a> Parts<'a> {
     fn new([x, w, b]: [&'a Tensor; 3], needs: [bool; 3]) -> Parts<'a> {
-        let dw_is_transposed = w.is_column_by_column();
-        let lying = if dw_is_transposed { w.transpose(0, 1) } else { w.clone() };
         let zeros = |needed: bool, like: &Tensor| match needed {
             true => Tensor::zeros(like.shape()),
             false => Tensor::zeros(&[0]),
         };
-        let (dx, dw, db) = (zeros(needs[0], x), zeros(needs[1], &lying), zeros(needs[2], b));
-        Parts { x, w, b, needs, dx, dw, db, dw_is_transposed }
+        let (dx, db) = (zeros(needs[0], x), zeros(needs[2], b));
+        Parts { x, w, b, needs, dx, dw: None, db, dw_is_transposed: w.is_column_by_column() }
     }
 
     /// Takes in some rows; gives their loss in nats.
@@ -146,13 +147,23 @@ impl<'a> Parts<'a> {
             if self.needs[2] {
                 self.db = &self.db + &ds.sum_to(self.b.shape());
             }
-            match self.dw_is_transposed {
-                _ if !self.needs[1] => {}
-                true => self.dw.add_product(&ds.transpose(0, 1), &x),
-                false => self.dw.add_product(&x.transpose(0, 1), &ds),
+            if self.needs[1] {
+                self.add_to_dw(&x, &ds);
             }
         }
         losses.iter().sum()
+    }
+
+    /// The first rows' product is the gradient so far: no zeros to write and read.
+    fn add_to_dw(&mut self, x: &Tensor, ds: &Tensor) {
+        let (a, b) = match self.dw_is_transposed {
+            true => (ds.transpose(0, 1), x),
+            false => (x.transpose(0, 1), ds),
+        };
+        match &mut self.dw {
+            Some(dw) => dw.add_product(&a, b),
+            None => self.dw = Some(a.matmul(b)),
+        }
     }
 }
 
@@ -215,6 +226,20 @@ pub(crate) mod tests {
                 let far = gradients.iter().zip(&found_gradients).map(|(a, b)| (a - b).abs());
                 assert!(far.fold(0.0, Float::max) < 1e-5);
             }
+        }
+    }
+
+    #[test]
+    fn no_rows_have_no_loss_and_gradients_of_zeros() {
+        let x = Var::leaf(Tensor::zeros(&[0, 3]));
+        let [table, b] = [&[5, 3][..], &[5]].map(|shape| Var::leaf(Tensor::ones(shape)));
+        for w in [table.transpose(0, 1), &table.transpose(0, 1) * 1.0] {
+            let loss = affine_cross_entropy_sum(&x, &w, &b, &targets(&[], 5));
+            let gradients = loss.backward().unwrap();
+            assert_eq!(loss.item(), 0.0);
+            assert_eq!(gradients.get(&x).unwrap().shape(), [0, 3]);
+            assert_eq!(gradients.get(&table).unwrap().to_vec(), [0.0; 15]);
+            assert_eq!(gradients.get(&b).unwrap().to_vec(), [0.0; 5]);
         }
     }
 

@@ -2,10 +2,11 @@
 //! Multiplication", 2008, with tiles of C that threads take one after the other:
 //!
 //! 1. k is cut into ranges, and A and B into blocks whose panels fit in the last cache. All threads
-//!    pack, once for each block ([`panels`](super::panels)).
+//!    pack, once for each block ([`panels`](super::panels)). An A in `f32` whose rows run along k is
+//!    not packed, but read where it lies.
 //! 2. C is cut into tiles. A thread takes one and goes along k in steps of [`K_BLOCK`] words: as much
 //!    of a panel of B stays in the first cache, of A's panels and C's tile in the second.
-//! 3. The [`kernel`](super::kernel) multiplies a panel of A by one of B in registers.
+//! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
 //! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
 //! thread packs for itself, a step of k before it multiplies it, in the second cache.
@@ -14,7 +15,7 @@
 //! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
 
 use super::factor::Factor;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Lanes, Multiply};
 use super::product::{Output, add};
 use crate::storage::Buffer;
 use crate::{Float, par};
@@ -68,6 +69,13 @@ enum Side {
     B,
 }
 
+/// The lanes of a tile of A: the first ones, words from them to the next, and what multiplies them.
+struct Left {
+    lanes: Lanes,
+    stride: usize,
+    multiply: &'static [Multiply],
+}
+
 /// A tile of C, and the range of k that is added to it.
 struct Tile {
     rows: Range<usize>,
@@ -83,13 +91,14 @@ impl Blocked<'_> {
     pub unsafe fn run(&self) {
         let depth = self.kernel.depth;
         let tile = self.tile_sizes();
+        let packs_a = self.n > tile[1] && self.in_place().is_none();
         for k in ranges(0..self.k, K_MOST * depth, 1) {
             let most = PANELS / k.len().div_ceil(depth);
             let mut a = None;
             for columns in ranges(0..self.n, most.max(tile[1]), self.kernel.columns) {
                 let b = (self.m > tile[0]).then(|| self.pack(Side::B, &columns, &k));
                 for rows in ranges(0..self.m, most.max(tile[0]), self.kernel.rows) {
-                    if self.n > tile[1] && a.as_ref().is_none_or(|a: &Panels| a.lanes != rows) {
+                    if packs_a && a.as_ref().is_none_or(|a: &Panels| a.lanes != rows) {
                         a = Some(self.pack(Side::A, &rows, &k));
                     }
                     let tiles = self.tiles(tile, &rows, &columns, &k);
@@ -99,6 +108,13 @@ impl Blocked<'_> {
                 }
             }
         }
+    }
+
+    /// A where the kernel reads it as it lies, how far its rows are from each other, and what
+    /// multiplies them.
+    fn in_place(&self) -> Option<(&[Float], usize, &'static [Multiply])> {
+        let (numbers, stride) = self.a.plain_lanes()?;
+        Some((numbers, stride, self.kernel.multiply_rows?))
     }
 
     fn for_each<T: Sync>(&self, items: &[T], work: impl Fn(&T) + Sync) {
@@ -187,14 +203,14 @@ impl Blocked<'_> {
         let own = |needed: bool, lanes: &Range<usize>, width: usize| {
             needed.then(|| Buffer::stale(lanes.len().div_ceil(width) * width * K_BLOCK))
         };
-        let mut own_a = own(a.is_none(), &tile.rows, rows);
+        let mut own_a = own(a.is_none() && self.in_place().is_none(), &tile.rows, rows);
         let mut own_b = own(b.is_none(), &tile.columns, columns);
         for k in (tile.k.clone()).step_by(K_BLOCK * depth) {
             let k = k..(k + K_BLOCK * depth).min(tile.k.end);
             let word = (k.start - tile.k.start) / depth;
-            let a = self.panels(Side::A, a, own_a.as_mut(), &tile.rows, &k, word);
+            let a = self.left(a, own_a.as_mut(), &tile.rows, &k, word);
             let b = self.panels(Side::B, b, own_b.as_mut(), &tile.columns, &k, word);
-            // SAFETY: the panels hold these lanes and steps; the tile is ours.
+            // SAFETY: A and the panels hold these lanes and steps; the tile is ours.
             unsafe { self.step(tile, k.len().div_ceil(depth), a, b, self.added || k.start > 0) };
         }
         if let (Some(row), true) = (self.row, tile.k.end == self.k) {
@@ -205,6 +221,25 @@ impl Blocked<'_> {
                 add(unsafe { std::slice::from_raw_parts_mut(c, row.len()) }, row);
             }
         }
+    }
+
+    /// The lanes of a tile of A for a step of k: where they lie, or in panels.
+    fn left(
+        &self,
+        shared: Option<&Panels>,
+        own: Option<&mut Buffer>,
+        rows: &Range<usize>,
+        k: &Range<usize>,
+        word: usize,
+    ) -> Left {
+        let height = self.kernel.rows;
+        if let Some((numbers, stride, multiply)) = self.in_place() {
+            let numbers = &numbers[rows.start * stride + k.start..];
+            let start = numbers[..(rows.len() - 1) * stride + k.len()].as_ptr();
+            return Left { lanes: Lanes { start, stride }, stride: height * stride, multiply };
+        }
+        let (start, stride) = self.panels(Side::A, shared, own, rows, k, word);
+        Left { lanes: Lanes { start, stride: height }, stride, multiply: self.kernel.multiply }
     }
 
     /// Where the panels of a tile's lanes are for a step of k, and words from one to the next:
@@ -232,12 +267,12 @@ impl Blocked<'_> {
     /// Adds a step of k to a tile of C, or puts it there.
     ///
     /// # Safety
-    /// The panels hold the tile's lanes, and no other thread reads or writes the tile.
+    /// A, or its panels, and the panels of B hold the tile's lanes; no other thread reads or writes it.
     unsafe fn step(
         &self,
         tile: &Tile,
         words: usize,
-        (a, a_stride): (*const Float, usize),
+        a: Left,
         (b, b_stride): (*const Float, usize),
         added: bool,
     ) {
@@ -246,13 +281,14 @@ impl Blocked<'_> {
             let width = columns.min(tile.columns.end - column);
             for (a_panel, row) in tile.rows.clone().step_by(rows).enumerate() {
                 let height = rows.min(tile.rows.end - row);
-                let multiply = self.kernel.multiply[height - 1];
+                let multiply = a.multiply[height - 1];
                 // Each of the first few tiles brings its share of the next panel of B.
                 let next = (panel + 1) * b_stride + a_panel * words * columns / Kernel::FETCHED;
                 let next = b.wrapping_add(next);
                 // SAFETY: as the caller says.
                 unsafe {
-                    let (a, b) = (a.add(a_panel * a_stride), b.add(panel * b_stride));
+                    let a = Lanes { start: a.lanes.start.add(a_panel * a.stride), ..a.lanes };
+                    let b = b.add(panel * b_stride);
                     let c = self.c.at(row * self.c_stride + column);
                     if width == columns {
                         multiply(words, a, b, c, self.c_stride, added, next);

@@ -24,6 +24,14 @@ impl Factor<'_> {
         matches!(self, Factor::Lanes(_) | Factor::Plain { strides: [_, 1], .. })
     }
 
+    /// Plain numbers whose lanes run along k, and how far the next lane is.
+    pub fn plain_lanes(&self) -> Option<(&[Float], usize)> {
+        match *self {
+            Factor::Plain { numbers, strides: [stride, 1] } => Some((numbers, stride)),
+            _ => None,
+        }
+    }
+
     /// Packs a range of lanes and steps into panels at `out`, `panel_stride` words apart.
     ///
     /// # Safety

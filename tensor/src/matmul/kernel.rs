@@ -7,6 +7,9 @@
 //! kernel (as many FMA as registers of sums, no stack); left to find the multiply-adds of a register
 //! by itself, it did so for some numbers of rows only.
 //!
+//! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
+//! it saves. Otherwise each word of a tile lies in a cache line of its own, and A is packed.
+//!
 //! What is needed soon is asked for in time: C before the sums begin, A some words ahead, and the next
 //! panel of B while this one is multiplied. The caches further off take longer to answer than the
 //! processor looks ahead; without asking, a tenth of the time goes into waiting.
@@ -16,13 +19,22 @@ use super::peak::{CHAINS, Registers};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::instruction_set;
 use crate::{Float, Precision};
+use std::hint::black_box;
+
+/// Some lanes of A. Rows where they lie: `stride` from row to row. A panel: `stride` from word to
+/// word.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes {
+    pub start: *const Float,
+    pub stride: usize,
+}
 
 /// C = A · B or, where it is `added`, C += A · B of the tile at `c`, whose rows are `c_stride`
-/// apart, with `words` of each lane of a panel of A and of one of B. On the way, one in
+/// apart, with `words` of each lane of A and of a panel of B. On the way, one in
 /// [`Kernel::FETCHED`] of the cache lines of a panel of B is brought near from `next` on.
 pub(super) type Multiply = unsafe fn(
     words: usize,
-    a: *const Float,
+    a: Lanes,
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
@@ -38,8 +50,10 @@ pub(super) struct Kernel {
     pub columns: usize,
     /// How many numbers along k a word of a panel holds: 1, or 2 of bfloat16.
     pub depth: usize,
-    /// How to multiply the first 1, 2, …, `rows` lanes of a panel of A.
+    /// How to multiply 1, 2, …, `rows` lanes of A that lie side by side, as in a panel.
     pub multiply: &'static [Multiply],
+    /// The same for rows of A; `None` where A's numbers are rounded on the way into panels.
+    pub multiply_rows: Option<&'static [Multiply]>,
     /// How panels of A are made.
     pub pack_a: Pack,
     /// How panels of B are made.
@@ -70,11 +84,11 @@ impl Kernel {
     pub const FETCHED: usize = 8;
 }
 
-/// The first ROWS lanes of a panel of PANEL, times two registers of LANES.
+/// ROWS lanes of A, which are rows where it lies ALONG_K, times two registers of LANES.
 #[inline(always)]
-pub(super) unsafe fn tile<W: Word, const ROWS: usize, const PANEL: usize, const LANES: usize>(
+pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const LANES: usize>(
     words: usize,
-    a: *const W,
+    a: Lanes,
     b: *const W,
     c: *mut Float,
     c_stride: usize,
@@ -85,20 +99,34 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const PANEL: usize, const 
     // Words of a cache line, and how many words of B take as long as its share of lines.
     let line = 64 / size_of::<W>();
     let every = (Kernel::FETCHED * line / (2 * LANES)).max(1);
-    // SAFETY: the caller's panels hold that many words, and C has room for the tile.
+    let (start, stride) = (a.start.cast::<W>(), a.stride);
+    // An address adds up to two strides to a pointer at no cost: so every third row has a pointer.
+    // `black_box` keeps the compiler from finding each row by an addition to the one before.
+    const { assert!(ROWS <= 12) };
+    let thirds: [_; 4] = std::array::from_fn(|index| start.wrapping_add(3 * index * stride));
+    let thirds = if ALONG_K { black_box(thirds) } else { thirds };
+    let number = |row: usize, word: usize| match ALONG_K {
+        true => thirds[row / 3].wrapping_add(row % 3 * stride + word),
+        false => start.wrapping_add(word * stride + row),
+    };
+    // SAFETY: A and the panel of B hold that many words, and C has room for the tile.
     unsafe {
         for row in 0..ROWS {
             let c = c.add(row * c_stride);
             (0..2 * LANES).step_by(line).for_each(|column| fetch::<FIRST, _>(c.add(column)));
         }
         for word in 0..words {
-            fetch::<FIRST, _>(a.wrapping_add(PANEL * (word + AHEAD)));
+            if !ALONG_K {
+                fetch::<FIRST, _>(number(0, word + AHEAD));
+            } else if word % line == 0 {
+                (0..ROWS).for_each(|row| fetch::<FIRST, _>(number(row, word + AHEAD)));
+            }
             if word % every == 0 {
                 fetch::<SECOND, _>(next.wrapping_add(word / every * line));
             }
             let b = *b.cast::<[[W; LANES]; 2]>().add(word);
             for (row, sums) in sums.iter_mut().enumerate() {
-                let a = *a.add(PANEL * word + row);
+                let a = *number(row, word);
                 for (sums, b) in sums.iter_mut().zip(&b) {
                     a.multiply_add(b, sums);
                 }

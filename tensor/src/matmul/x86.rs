@@ -1,6 +1,6 @@
 //! The kernels of x86-64.
 
-use super::kernel::{Kernel, Word, registers, tile};
+use super::kernel::{Kernel, Lanes, Word, registers, tile};
 use super::panels::{self, Packing};
 use crate::simd::InstructionSet;
 use crate::{Float, Precision};
@@ -104,9 +104,9 @@ impl Word for Pair {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const ROWS: usize>(
+unsafe fn avx2<const ROWS: usize, const ALONG_K: bool>(
     words: usize,
-    a: *const Float,
+    a: Lanes,
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
@@ -114,13 +114,13 @@ unsafe fn avx2<const ROWS: usize>(
     next: *const Float,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 6, YMM>(words, a, b, c, c_stride, added, next) }
+    unsafe { tile::<Float, ROWS, ALONG_K, YMM>(words, a, b, c, c_stride, added, next) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512<const ROWS: usize>(
+unsafe fn avx512<const ROWS: usize, const ALONG_K: bool>(
     words: usize,
-    a: *const Float,
+    a: Lanes,
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
@@ -128,14 +128,14 @@ unsafe fn avx512<const ROWS: usize>(
     next: *const Float,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 12, ZMM>(words, a, b, c, c_stride, added, next) }
+    unsafe { tile::<Float, ROWS, ALONG_K, ZMM>(words, a, b, c, c_stride, added, next) }
 }
 
 #[cfg(not(attendant_f64))]
 #[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512_bf16<const ROWS: usize>(
+unsafe fn avx512_bf16<const ROWS: usize, const ALONG_K: bool>(
     words: usize,
-    a: *const Float,
+    a: Lanes,
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
@@ -143,9 +143,7 @@ unsafe fn avx512_bf16<const ROWS: usize>(
     next: *const Float,
 ) {
     // SAFETY: as the caller says; panels of this kernel hold pairs.
-    unsafe {
-        tile::<Pair, ROWS, 12, ZMM>(words, a.cast(), b.cast(), c, c_stride, added, next.cast())
-    }
+    unsafe { tile::<Pair, ROWS, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, added, next.cast()) }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -260,22 +258,24 @@ pub(super) unsafe fn transposed(rows: [__m256; 8]) -> [__m256; 8] {
     }
 }
 
-/// A function instantiated for each number of rows.
+/// A function instantiated for each number of rows of A, which lie ALONG_K or in a panel.
 macro_rules! for_rows {
-    ($tile:ident: $($rows:literal)*) => { &[$($tile::<$rows>),*] };
+    ($tile:ident, $along_k:literal: $($rows:literal)*) => { &[$($tile::<$rows, $along_k>),*] };
 }
 
 static AVX2: Kernel = Kernel {
     rows: 6,
     columns: 2 * YMM,
     depth: 1,
-    multiply: for_rows!(avx2: 1 2 3 4 5 6),
+    multiply: for_rows!(avx2, false: 1 2 3 4 5 6),
+    multiply_rows: Some(for_rows!(avx2, true: 1 2 3 4 5 6)),
     pack_a: pack_avx2::<panels::Plain, 6>,
     pack_b: pack_avx2::<panels::Plain, { 2 * YMM }>,
     registers: avx2_registers,
 };
 
 static AVX2_ROUNDED: Kernel = Kernel {
+    multiply_rows: None,
     pack_a: pack_avx2::<panels::Rounded, 6>,
     pack_b: pack_avx2::<panels::Rounded, { 2 * YMM }>,
     ..AVX2
@@ -285,13 +285,15 @@ static AVX512: Kernel = Kernel {
     rows: 12,
     columns: 2 * ZMM,
     depth: 1,
-    multiply: for_rows!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12),
+    multiply: for_rows!(avx512, false: 1 2 3 4 5 6 7 8 9 10 11 12),
+    multiply_rows: Some(for_rows!(avx512, true: 1 2 3 4 5 6 7 8 9 10 11 12)),
     pack_a: pack_avx512::<panels::Plain, 12>,
     pack_b: pack_avx512::<panels::Plain, { 2 * ZMM }>,
     registers: avx512_registers,
 };
 
 static AVX512_ROUNDED: Kernel = Kernel {
+    multiply_rows: None,
     pack_a: pack_avx512::<panels::Rounded, 12>,
     pack_b: pack_avx512::<panels::Rounded, { 2 * ZMM }>,
     ..AVX512
@@ -300,7 +302,8 @@ static AVX512_ROUNDED: Kernel = Kernel {
 #[cfg(not(attendant_f64))]
 static AVX512_BF16: Kernel = Kernel {
     depth: 2,
-    multiply: for_rows!(avx512_bf16: 1 2 3 4 5 6 7 8 9 10 11 12),
+    multiply: for_rows!(avx512_bf16, false: 1 2 3 4 5 6 7 8 9 10 11 12),
+    multiply_rows: None,
     pack_a: pack_avx512::<panels::Paired, 12>,
     pack_b: pack_avx512::<panels::Paired, { 2 * ZMM }>,
     registers: avx512_bf16_registers,

@@ -32,6 +32,16 @@ fn matrix(rng: &mut Rng, rows: usize, columns: usize, transposed: bool) -> Tenso
     }
 }
 
+/// From its first number on.
+fn numbers(x: &Tensor) -> &[Float] {
+    &x.storage.as_slice()[x.offset..]
+}
+
+/// The same numbers in columns.
+fn column_by_column(x: &Tensor) -> Tensor {
+    x.transpose(0, 1).contiguous().transpose(0, 1)
+}
+
 /// C += A · B, or C = A · B, in rows of `c_stride`.
 fn multiply(
     kernel: &Kernel,
@@ -44,8 +54,8 @@ fn multiply(
         m: a.size(0),
         k: a.size(1),
         n: b.size(1),
-        a: Factor::Plain { numbers: a.storage.as_slice(), strides: [a.strides[0], a.strides[1]] },
-        b: Factor::Plain { numbers: b.storage.as_slice(), strides: [b.strides[1], b.strides[0]] },
+        a: Factor::Plain { numbers: numbers(a), strides: [a.strides[0], a.strides[1]] },
+        b: Factor::Plain { numbers: numbers(b), strides: [b.strides[1], b.strides[0]] },
         c: Output(c.as_mut_ptr()),
         c_stride,
         added,
@@ -74,6 +84,13 @@ fn check(a: &Tensor, b: &Tensor, c: &[Float], before: &[Float], c_stride: usize,
     }
 }
 
+fn rounded(x: &Tensor, precision: Precision) -> Tensor {
+    match precision {
+        Precision::F32 => x.clone(),
+        Precision::Bf16 => x.rounded_to_bf16(),
+    }
+}
+
 proptest! {
     #[test]
     fn equals_the_definition(
@@ -88,10 +105,7 @@ proptest! {
         for (kernel, precision) in kernels() {
             let mut c = before.clone();
             multiply(kernel, [&a, &b], (&mut c, n + gap), [added, shared]);
-            let [a, b] = [&a, &b].map(|x| match precision {
-                Precision::F32 => x.clone(),
-                Precision::Bf16 => x.rounded_to_bf16(),
-            });
+            let [a, b] = [&a, &b].map(|x| rounded(x, precision));
             check(&a, &b, &c, &before, n + gap, added);
         }
     }
@@ -105,9 +119,10 @@ fn several_blocks_of_panels_equal_the_definition() {
         for (kernel, precision) in kernels() {
             let mut c = vec![0.0; m * n];
             multiply(kernel, [&a, &b], (&mut c, n), [false, true]);
-            if precision == Precision::F32 {
-                check(&a, &b, &c, &c, n, false);
-            }
+            check(&rounded(&a, precision), &rounded(&b, precision), &c, &c, n, false);
+            let mut packed = vec![0.0; m * n];
+            multiply(kernel, [&column_by_column(&a), &b], (&mut packed, n), [false, true]);
+            assert!(packed == c, "{m} {k} {n}");
         }
     }
 }
@@ -117,11 +132,14 @@ fn neither_threads_nor_a_cut_change_a_bit() {
     let mut rng = Rng::seeded(4);
     for (m, k, n) in [(200, 600, 310), (8, 800, 1000), (500, 300, 20)] {
         let (a, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, false));
-        for (kernel, _) in kernels() {
+        let layouts = [a.clone(), column_by_column(&a)];
+        for (kernel, a) in
+            kernels().iter().flat_map(|(kernel, _)| layouts.iter().map(move |a| (*kernel, a)))
+        {
             let compute = |threads, shared| {
                 on_threads(threads, || {
                     let mut c = vec![0.0; m * n];
-                    multiply(kernel, [&a, &b], (&mut c, n), [false, shared]);
+                    multiply(kernel, [a, &b], (&mut c, n), [false, shared]);
                     c
                 })
             };
@@ -137,6 +155,21 @@ fn neither_threads_nor_a_cut_change_a_bit() {
 }
 
 #[test]
+fn what_lies_between_the_rows_of_a_is_not_read() {
+    let mut rng = Rng::seeded(5);
+    let (m, k, n) = (29, 300, 70);
+    let (inner, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, false));
+    let nan = Tensor::full(&[m, 3], Float::NAN);
+    let a = Tensor::concat(&[&nan, &inner, &nan], 1).narrow(1, 3, k);
+    for (kernel, _) in kernels() {
+        let [mut expected, mut c] = [vec![0.0; m * n], vec![0.0; m * n]];
+        multiply(kernel, [&inner, &b], (&mut expected, n), [false, false]);
+        multiply(kernel, [&a, &b], (&mut c, n), [false, false]);
+        assert!(c == expected);
+    }
+}
+
+#[test]
 fn extremes_stay_in_their_rows_and_columns() {
     let (m, k, n) = (13, 3, 35);
     for (kernel, _) in kernels() {
@@ -144,16 +177,19 @@ fn extremes_stay_in_their_rows_and_columns() {
         a[2 * k..][..k].fill(Float::INFINITY);
         a[5 * k] = Float::NAN;
         a[12 * k..][..k].fill(1e4);
-        let mut c = vec![0.0; m * n];
-        multiply(kernel, [&Tensor::new(a, &[m, k]), &b], (&mut c, n), [false, false]);
-        for (row, c) in c.chunks_exact(n).enumerate() {
-            let right = |c: &Float| match row {
-                2 => *c == Float::INFINITY,
-                5 => c.is_nan(),
-                12 => (*c - 3e4).abs() < 200.0,
-                _ => *c == 3.0,
-            };
-            assert!(c.iter().all(right), "row {row}: {c:?}");
+        let a = Tensor::new(a, &[m, k]);
+        for a in [&a, &column_by_column(&a)] {
+            let mut c = vec![0.0; m * n];
+            multiply(kernel, [a, &b], (&mut c, n), [false, false]);
+            for (row, c) in c.chunks_exact(n).enumerate() {
+                let right = |c: &Float| match row {
+                    2 => *c == Float::INFINITY,
+                    5 => c.is_nan(),
+                    12 => (*c - 3e4).abs() < 200.0,
+                    _ => *c == 3.0,
+                };
+                assert!(c.iter().all(right), "row {row}: {c:?}");
+            }
         }
     }
 }
