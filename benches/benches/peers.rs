@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut rows = if arguments.test { smallest() } else { rows() };
     let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
     if arguments.list {
-        rows.iter().for_each(|row| println!("{:28} {}", row.name, row.title));
+        rows.iter().for_each(|row| println!("{:32} {}", row.name, row.title));
         return Ok(());
     }
     let record = Path::new(ROOT).join("docs/performance.json");

@@ -1,7 +1,7 @@
 //! The same work here and elsewhere, side by side: `cargo bench --bench peers`.
 //!
-//! Each contestant is a program that takes [turns](crate::turns). Those of one row run beside each
-//! other and take turns A B C A B C, so that all meet the same machine. What came of it is kept in
+//! Each contestant is a program that takes [turns](crate::turns). Those of one row, ours and one
+//! other, run beside each other and take turns A B A B, so that both meet the same machine. What came of it is kept in
 //! `docs/performance.json`, from which alone the page and the plot are made.
 
 mod contest;

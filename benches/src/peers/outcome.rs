@@ -22,7 +22,7 @@ pub enum Bound {
     Bytes(f64),
 }
 
-/// One row: a piece of work, done by several in turn.
+/// One row: a piece of work, done by ours and one other in turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// What it is called on the command line.
@@ -47,7 +47,7 @@ pub struct Outcome {
     pub roofline: Roofline,
     /// Versions of what it is compared with.
     pub versions: BTreeMap<String, String>,
-    /// Ours first.
+    /// Ours, then the other.
     pub sides: Vec<Played>,
 }
 
@@ -168,13 +168,12 @@ impl Record {
         Ok(fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
     }
 
-    /// Takes a row in, in place of an earlier one of the same name; the rows stand in the order of
-    /// `names`, those that are not among them last.
+    /// Takes in a row of one of the `names`, in place of an earlier one of the same name. The rows
+    /// stand in the order of `names`; those that are not among them are measured no more, and left out.
     pub fn insert(&mut self, outcome: Outcome, names: &[String]) {
-        self.rows.retain(|row| row.name != outcome.name);
+        self.rows.retain(|row| row.name != outcome.name && names.contains(&row.name));
         self.rows.push(outcome);
-        let place = |row: &Outcome| names.iter().position(|name| *name == row.name);
-        self.rows.sort_by_key(|row| place(row).unwrap_or(names.len()));
+        self.rows.sort_by_key(|row| names.iter().position(|name| *name == row.name));
     }
 }
 
@@ -246,12 +245,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn earlier_rows_stay_in_the_file() {
+    fn earlier_rows_stay_unless_they_are_measured_no_more() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("performance.json");
         let names = ["a", "b", "c"].map(String::from);
         let mut record = Record::read(&path).unwrap();
-        for name in ["gone", "c", "a"] {
+        record.insert(outcome("gone"), &["gone".into()]);
+        for name in ["c", "a"] {
             record.insert(outcome(name), &names);
         }
         record.write(&path).unwrap();
@@ -261,7 +261,7 @@ pub(super) mod tests {
         read.insert(newer, &names);
         read.insert(outcome("b"), &names);
         let rows: Vec<&str> = read.rows.iter().map(|row| &row.name[..]).collect();
-        assert_eq!(rows, ["a", "b", "c", "gone"]);
+        assert_eq!(rows, ["a", "b", "c"]);
         assert_eq!(read.rows[2].date, "2026-11-29");
     }
 }

@@ -4,7 +4,7 @@ use super::Bound;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A piece of work, done by several programs.
+/// A piece of work, done by ours and one other program.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// What it is called on the command line.
@@ -19,7 +19,7 @@ pub struct Row {
     pub unit: &'static str,
     /// What it can't be faster than, where that is known.
     pub bound: Option<Bound>,
-    /// Ours first.
+    /// Ours, then the other.
     pub sides: Vec<Side>,
 }
 
@@ -124,19 +124,20 @@ impl Paths {
     }
 }
 
-const OUR_STEP: Program = Program::Ours("train_step");
-const PYTORCH_STEP: Program = Program::Python("PyTorch", "train_step.py");
-/// PyTorch once more, with an allocator that keeps what is freed.
-const PYTORCH_STEP_KEEPING: Program = Program::Python("PyTorch, memory kept", "train_step.py");
 const PYTORCH_TEXT: Program = Program::Python("PyTorch", "generate.py");
 const PYTORCH_OPERATION: Program = Program::Python("PyTorch", "operation.py");
-const JAX_STEP: Program = Program::Python("JAX", "jax_train_step.py");
 /// Tells a program to keep what it frees.
 const KEEPING: &str = "--keep-freed-memory";
-/// A program, what it is told besides, and the end of its row's name.
-type RustStep = (Program, &'static str, &'static str);
-/// candle twice: as it is, and with an allocator that keeps what is freed.
-const RUST_STEPS: [RustStep; 3] = [
+/// What a training step is compared with: a program, what it is told besides, and the end of the
+/// row's name.
+type Peer = (Program, &'static str, &'static str);
+/// PyTorch and candle twice: as they are, and with an allocator that keeps what is freed.
+const PYTORCH: [Peer; 2] = [
+    (Program::Python("PyTorch", "train_step.py"), "", "pytorch"),
+    (Program::Python("PyTorch, memory kept", "train_step.py"), KEEPING, "pytorch-kept"),
+];
+const JAX: [Peer; 1] = [(Program::Python("JAX", "jax_train_step.py"), "", "jax")];
+const RUST: [Peer; 3] = [
     (Program::Rust("candle", "candle"), "", "candle"),
     (Program::Rust("candle, memory kept", "candle"), KEEPING, "candle-kept"),
     (Program::Rust("burn", "burn"), "", "burn"),
@@ -156,8 +157,6 @@ struct Trained {
     n_layers: f64,
     /// Heads times the width of one.
     width: f64,
-    /// Whether JAX has it too.
-    is_gpt2: bool,
 }
 
 const GPT2: Trained = Trained {
@@ -166,7 +165,6 @@ const GPT2: Trained = Trained {
     matrices: 12.0 * 12.0 * 768.0 * 768.0 + 50257.0 * 768.0,
     n_layers: 12.0,
     width: 768.0,
-    is_gpt2: true,
 };
 const MINI: Trained = Trained {
     folder: "mini",
@@ -174,7 +172,6 @@ const MINI: Trained = Trained {
     matrices: 6.0 * 12.0 * 384.0 * 384.0 + 8192.0 * 384.0,
     n_layers: 6.0,
     width: 384.0,
-    is_gpt2: true,
 };
 const TINY: Trained = Trained {
     folder: "tiny",
@@ -182,7 +179,6 @@ const TINY: Trained = Trained {
     matrices: 4.0 * 12.0 * 192.0 * 192.0 + 4096.0 * 192.0,
     n_layers: 4.0,
     width: 192.0,
-    is_gpt2: true,
 };
 const SMOLLM2: Trained = Trained {
     folder: "smollm2",
@@ -191,7 +187,6 @@ const SMOLLM2: Trained = Trained {
     matrices: 30.0 * 576.0 * (2.0 * 576.0 + 2.0 * 192.0 + 3.0 * 1536.0) + 49152.0 * 576.0,
     n_layers: 30.0,
     width: 576.0,
-    is_gpt2: false,
 };
 const MINILM: Trained = Trained {
     folder: "minilm",
@@ -200,7 +195,6 @@ const MINILM: Trained = Trained {
     matrices: (5.0 * 12.0 + 2.0) * 384.0 * 384.0,
     n_layers: 5.0,
     width: 384.0,
-    is_gpt2: false,
 };
 
 impl Trained {
@@ -212,44 +206,35 @@ impl Trained {
         tokens as f64 * (per_number * self.matrices + attention)
     }
 
-    fn step(&self, batch: usize, seq: usize, precision: &'static str, lora: bool) -> Row {
+    /// A row of the step for each peer; of LoRA's step where `lora` says so.
+    fn steps(
+        &self,
+        [batch, seq]: [usize; 2],
+        precision: &'static str,
+        lora: bool,
+        peers: &[Peer],
+    ) -> Vec<Row> {
         let arguments = format!(
             "--model {{models}}/{} --batch {batch} --seq {seq} --precision {precision}",
             self.folder
         );
-        let of = |program: Program, lora_argument: &str| match lora {
-            true => side(program, &format!("{arguments} --lora {lora_argument}")),
-            false => side(program, &arguments),
+        let (kind, what, ours, theirs) = match lora {
+            true => {
+                ("lora", ", LoRA r = 8 on q and v", "--lora r=8,targets=q_proj+v_proj", "--lora 8")
+            }
+            false => ("step", "", "", ""),
         };
-        let mut keeping = of(PYTORCH_STEP_KEEPING, "8");
-        keeping.arguments.push(KEEPING.into());
-        let mut sides =
-            vec![of(OUR_STEP, "r=8,targets=q_proj+v_proj"), of(PYTORCH_STEP, "8"), keeping];
-        if self.is_gpt2 {
-            sides.push(of(JAX_STEP, ""));
-        }
-        let (kind, what) = match lora {
-            true => ("lora", ", LoRA r = 8 on q and v"),
-            false => ("step", ""),
-        };
-        Row {
-            name: format!("{}-{kind}-{precision}", self.folder),
+        let ours = side(Program::Ours("train_step"), &format!("{arguments} {ours}"));
+        let row = |&(program, more, name): &Peer| Row {
+            name: format!("{}-{kind}-{precision}-{name}", self.folder),
             title: format!("{}{what}: training step, {batch} × {seq} tokens", self.title),
             precision,
             amount: (batch * seq) as f64,
             unit: "tokens/s",
             bound: Some(Bound::Flops(self.flops(batch * seq, seq, lora))),
-            sides,
-        }
-    }
-
-    /// The step in f32 beside one of [`RUST_STEPS`] alone: not all fit into memory at once.
-    fn beside(&self, batch: usize, seq: usize, (program, more, name): RustStep) -> Row {
-        let row = self.step(batch, seq, "f32", false);
-        let mut peer = side(program, &row.sides[0].arguments.join(" "));
-        peer.arguments.extend(more.split_whitespace().map(String::from));
-        let sides = vec![row.sides[0].clone(), peer];
-        Row { name: format!("{}-{name}", row.name), sides, ..row }
+            sides: vec![ours.clone(), side(program, &format!("{arguments} {theirs} {more}"))],
+        };
+        peers.iter().map(row).collect()
     }
 }
 
@@ -331,15 +316,14 @@ fn attention(seq: usize, precision: &'static str) -> Row {
 pub fn rows() -> Vec<Row> {
     const BOTH: [&str; 2] = ["f32", "bf16"];
     let mut rows = Vec::new();
-    rows.push(GPT2.step(4, 256, "f32", false));
-    rows.extend(RUST_STEPS.map(|step| GPT2.beside(4, 256, step)));
-    rows.push(GPT2.step(4, 256, "bf16", false));
-    rows.push(MINI.step(16, 256, "f32", false));
-    rows.extend(RUST_STEPS.map(|step| MINI.beside(16, 256, step)));
-    rows.push(MINI.step(16, 256, "bf16", false));
-    rows.extend(BOTH.map(|precision| SMOLLM2.step(4, 256, precision, false)));
-    rows.extend(BOTH.map(|precision| SMOLLM2.step(4, 256, precision, true)));
-    rows.push(MINILM.step(32, 128, "f32", false));
+    for (model, size) in [(GPT2, [4, 256]), (MINI, [16, 256])] {
+        rows.extend(model.steps(size, "f32", false, &[&PYTORCH[..], &JAX, &RUST].concat()));
+        rows.extend(model.steps(size, "bf16", false, &[&PYTORCH[..], &JAX].concat()));
+    }
+    for (lora, precision) in [(false, "f32"), (false, "bf16"), (true, "f32"), (true, "bf16")] {
+        rows.extend(SMOLLM2.steps([4, 256], precision, lora, &PYTORCH));
+    }
+    rows.extend(MINILM.steps([32, 128], "f32", false, &PYTORCH));
     rows.extend(BOTH.map(|precision| gpt2_texts(precision, (32, 64))));
     rows.extend(BOTH.map(|precision| gpt2_texts(precision, (512, 1))));
     rows.extend([(32, 64), (512, 1)].map(smollm2_texts));
@@ -352,12 +336,11 @@ pub fn rows() -> Vec<Row> {
 pub fn smallest() -> Vec<Row> {
     let model = "--model {models}/tiny --precision f32";
     let sides = [(Program::Ours("decode"), model), (PYTORCH_TEXT, model)];
-    vec![
-        TINY.step(2, 16, "f32", false),
-        texts("tiny", TINY.title, "f32", (16, 4), sides, None),
-        matmul([16, 16, 16], "bf16"),
-        attention(16, "f32"),
-    ]
+    let mut rows = TINY.steps([2, 16], "f32", false, &[PYTORCH[0], JAX[0]]);
+    rows.push(texts("tiny", TINY.title, "f32", (16, 4), sides, None));
+    rows.push(matmul([16, 16, 16], "bf16"));
+    rows.push(attention(16, "f32"));
+    rows
 }
 
 #[cfg(test)]
@@ -380,7 +363,7 @@ mod tests {
     fn names_differ_and_commands_are_whole() {
         let rows = rows();
         let folder = tempfile::tempdir().unwrap();
-        for (program, ..) in RUST_STEPS {
+        for (program, ..) in RUST {
             std::fs::write(folder.path().join(program.file()), "").unwrap();
         }
         let paths = Paths {
