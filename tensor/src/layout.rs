@@ -104,14 +104,9 @@ impl Tensor {
         if source.rank() == 0 {
             return self.data_mut()[0] = source.item();
         }
-        let size = source.shape[split];
-        let inner = self.len() / size;
-        let copy_part = |index: usize, out: &mut [Float]| {
-            let part = source.narrow(split as isize, index, 1);
-            copy_rows(&part, out);
-        };
+        let inner = self.len() / source.shape[split];
         par::for_rows(self.data_mut(), inner, |first, out| {
-            out.chunks_exact_mut(inner).enumerate().for_each(|(i, out)| copy_part(first + i, out));
+            copy_rows(&source.narrow(split as isize, first, out.len() / inner), out);
         });
     }
 }
@@ -123,12 +118,10 @@ fn copy_rows(source: &Tensor, out: &mut [Float]) {
     let mut rows = out.chunks_exact_mut(width);
     shape::for_each_offset(&source.shape[..last], [&source.strides[..last]], |[offset]| {
         let row = rows.next().expect("a row for each offset");
-        if stride == 1 {
-            row.copy_from_slice(&data[offset..offset + width]);
-        } else {
-            for (i, out) in row.iter_mut().enumerate() {
-                *out = data[offset + i * stride];
-            }
+        match stride {
+            0 => row.fill(data[offset]),
+            1 => row.copy_from_slice(&data[offset..offset + width]),
+            _ => row.iter_mut().enumerate().for_each(|(i, x)| *x = data[offset + i * stride]),
         }
     });
 }
