@@ -118,6 +118,7 @@ pub(crate) fn look_at_parts(node: &Node, parts: &[Gradient]) {
         Gradient::Dense(part) | Gradient::Slice { part, .. } | Gradient::Rows { part, .. } => {
             holds_nan(part)
         }
+        Gradient::Product { a, b, .. } => holds_nan(&a.matmul(b)),
     };
     if parts.iter().any(is_nan) {
         found_in_backward(node, vec![]);

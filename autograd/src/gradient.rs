@@ -2,7 +2,7 @@
 
 use crate::graph::Node;
 use std::sync::Arc;
-use tensor::Tensor;
+use tensor::{Precision, Tensor};
 
 /// The gradient that an operation gives one of its inputs.
 pub enum Gradient {
@@ -24,6 +24,16 @@ pub enum Gradient {
         /// Their gradients, `[rows.len(), width]`.
         part: Tensor,
     },
+    /// The product of two matrices, whose rows are those of the input one after the other: it is
+    /// computed as it is added, in the precision of the operation.
+    Product {
+        /// `[rows, k]`
+        a: Tensor,
+        /// `[k, width]`
+        b: Tensor,
+        /// That of the operation.
+        precision: Precision,
+    },
     /// Not computed, because the input does not need one.
     NotNeeded,
 }
@@ -36,8 +46,8 @@ impl From<Tensor> for Gradient {
 
 impl Gradient {
     /// `compute()` if the input needs a gradient.
-    pub fn if_needed(needed: bool, compute: impl FnOnce() -> Tensor) -> Gradient {
-        if needed { Gradient::Dense(compute()) } else { Gradient::NotNeeded }
+    pub fn if_needed<G: Into<Gradient>>(needed: bool, compute: impl FnOnce() -> G) -> Gradient {
+        if needed { compute().into() } else { Gradient::NotNeeded }
     }
 
     /// Adds this gradient to what has come together for its node.
@@ -52,6 +62,18 @@ impl Gradient {
                     Some(sum) => sum.apply_zip(&gradient, |sum, x| sum + x),
                     None => *sum = Some(gradient),
                 }
+            }
+            Gradient::Product { a, b, precision } => {
+                let add = || match sum.take() {
+                    None => a.matmul(&b),
+                    Some(sum) => {
+                        let mut rows = sum.reshape(&[a.size(0), b.size(1)]);
+                        drop(sum);
+                        rows.add_product(&a, &b);
+                        rows
+                    }
+                };
+                *sum = Some(tensor::with_precision(precision, add).reshape(node.shape()));
             }
             Gradient::Slice { axis, start, part } => {
                 sum.get_or_insert_with(zeros).add_at(axis, start, &part);
@@ -73,5 +95,39 @@ fn add_rows(table: &mut Tensor, rows: &[u32], part: &Tensor) {
         for (sum, &x) in table[start..start + width].iter_mut().zip(part) {
             *sum += x;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Var;
+    use tensor::{Float, Precision, Rng, Tensor, with_precision};
+
+    #[test]
+    fn products_of_one_input_are_added_as_precise_as_they_were_recorded() {
+        let mut rng = Rng::seeded(1);
+        let x = Var::leaf(rng.normal(&[2, 70, 40], 1.0));
+        let [v, w] = [rng.normal(&[40, 50], 1.0), rng.normal(&[40, 300], 1.0)];
+        for precision in [Precision::F32, Precision::Bf16] {
+            let [y, z] = with_precision(precision, || {
+                [&v, &w].map(|w| x.matmul(&Var::constant(w.clone())).square())
+            });
+            let gradients = (y.sum() + z.sum()).backward().unwrap();
+            let expected = with_precision(precision, || {
+                let [dy, dz] = [&v, &w].map(|w| x.value().matmul(w) * 2.0);
+                dy.matmul(&v.transpose(0, 1)) + dz.matmul(&w.transpose(0, 1))
+            });
+            let difference = gradients.get(&x).unwrap() - &expected;
+            let far = difference.to_vec().iter().fold(0.0, |far: Float, x| far.max(x.abs()));
+            assert!(far < 0.01, "{precision:?}: {far}");
+        }
+    }
+
+    #[test]
+    fn a_product_is_added_to_what_another_holds() {
+        let x = Var::leaf(Tensor::ones(&[3, 2]));
+        let w = Var::constant(Tensor::ones(&[2, 4]));
+        let gradients = (x.matmul(&w).sum() + x.sum()).backward().unwrap();
+        assert_eq!(gradients.get(&x).unwrap().to_vec(), [5.0; 6]);
     }
 }

@@ -55,18 +55,27 @@ impl Layout {
 }
 
 /// ∂L/∂A = ∂L/∂C · Bᵀ, summed over the axes along which A was stretched.
-pub fn matmul_backward_a(dc: &Tensor, a: &Layout, b: &Tensor) -> Tensor {
-    dc.matmul_laid_out(&b.transpose(-2, -1), a.column_by_column).sum_to(&a.shape)
+pub fn matmul_backward_a(dc: &Tensor, a: &Layout, b: &Tensor) -> Gradient {
+    let b = b.transpose(-2, -1);
+    if b.rank() == 2 && !a.column_by_column {
+        return Gradient::Product { a: rows(dc), b, precision: tensor::precision() };
+    }
+    dc.matmul_laid_out(&b, a.column_by_column).sum_to(&a.shape).into()
 }
 
 /// ∂L/∂B = Aᵀ · ∂L/∂C, summed over the axes along which B was stretched.
 pub fn matmul_backward_b(dc: &Tensor, a: &Tensor, b: &Layout) -> Tensor {
     if b.shape.len() == 2 {
         // The sum over leading axes is part of one product.
-        let rows = |x: &Tensor| x.reshape(&[x.len() / x.size(-1).max(1), x.size(-1)]);
         return rows(a).transpose(0, 1).matmul_laid_out(&rows(dc), b.column_by_column);
     }
     a.transpose(-2, -1).matmul_laid_out(dc, b.column_by_column).sum_to(&b.shape)
+}
+
+/// All rows of all matrices, one after the other.
+fn rows(x: &Tensor) -> Tensor {
+    let rows = x.shape()[..x.rank() - 1].iter().product();
+    x.reshape(&[rows, x.size(-1)])
 }
 
 #[cfg(test)]

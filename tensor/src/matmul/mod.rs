@@ -115,6 +115,9 @@ impl Tensor {
             shape::wrong("add_product", "not three matrices that fit", &shapes, "");
         }
         a.check_inner_sizes(b);
+        if let Some(product) = packed::product(a, b) {
+            return self.apply_zip(&product, |sum, x| sum + x);
+        }
         let kernel = kernel(precision());
         let (a, b) = rounded(a, b, kernel.is_some());
         let (m, k, n) = (a.size(0), a.size(1), b.size(1));
