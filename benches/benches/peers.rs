@@ -9,6 +9,7 @@ use attendant_benches::peers::{
 use attendant_benches::work::Source;
 use clap::Parser;
 use std::collections::BTreeMap;
+use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,18 @@ const COMPARE_PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compare/tar
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    exit_with(|| run(&arguments))
+    exit_with(|| {
+        return_to_the_caller()?;
+        run(&arguments)
+    })
+}
+
+/// Cargo starts a bench in its package's folder; paths are meant from where cargo was called.
+fn return_to_the_caller() -> Result<(), Box<dyn Error>> {
+    if env::var_os("CARGO_MANIFEST_DIR").is_some() {
+        env::set_current_dir(env::var_os("PWD").unwrap_or(ROOT.into()))?;
+    }
+    Ok(())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

@@ -21,7 +21,8 @@ impl Contestant {
     /// If it can't be started or ends before that: the last line of what it said.
     pub fn start(command: &mut Command) -> Result<Contestant, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let program = command.get_program().display().to_string();
+        let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
         let mut errors = child.stderr.take().expect("it is piped");
         let complaints = thread::spawn(move || {
             let mut text = Vec::new();
