@@ -193,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn a_nan_of_a_product_that_was_not_computed_yet_is_found() {
+        let x = Var::leaf(Tensor::ones(&[1, 1]));
+        let w = Tensor::new([Float::INFINITY, Float::NEG_INFINITY], &[1, 2]);
+        let loss = x.matmul(&Var::constant(w)).relu().sum();
+        let anomaly = detect_anomaly(|| loss.backward()).unwrap_err();
+        assert_eq!((anomaly.operation, anomaly.pass), ("matmul", Pass::Backward));
+    }
+
+    #[test]
     fn infinities_that_cancel_where_gradients_meet_are_found() {
         let x = leaf(&[0.0]);
         let loss = root(&x) - root(&x);

@@ -106,7 +106,7 @@ impl Waiting {
     /// Takes the gradient of a node to its inputs.
     fn step_back(&mut self, node: &Node, gradient: Tensor) -> Result<(), Error> {
         let recorded = node.take().ok_or(Error::AlreadyWalked(node.operation))?;
-        match recorded.backward {
+        tensor::with_precision(recorded.precision, || match recorded.backward {
             Backward::Step(step) => {
                 let parts = step(gradient);
                 if anomaly::is_looking() {
@@ -124,7 +124,7 @@ impl Waiting {
                 let last = value.node().expect("what was recorded once is recorded again");
                 self.add(last, gradient.into());
             }
-        }
+        });
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ pub fn checkpoint(f: impl Fn(&[Var]) -> Var + Send + 'static, inputs: &[&Var]) -
     if !scope::is_recording() {
         return f(&inputs);
     }
-    let (dropout, precision) = (scope::dropout_state(), tensor::precision());
+    let dropout = scope::dropout_state();
     let first = Node::next_id();
     let y = f(&inputs);
     let behind = match y.node() {
@@ -42,11 +42,12 @@ pub fn checkpoint(f: impl Fn(&[Var]) -> Var + Send + 'static, inputs: &[&Var]) -
     let bytes = inputs.iter().map(|input| input.value().bytes()).sum();
     let again = move || {
         let compute = || scope::with_dropout_state(dropout, || f(&inputs));
-        scope::recording(|| tensor::with_precision(precision, compute))
+        scope::recording(compute)
     };
     let backward = Backward::Again(Box::new(again));
     let inputs = behind.into_iter().map(Some).collect();
-    let node = Node::operation("checkpoint", y.shape(), bytes, Recorded { inputs, backward });
+    let recorded = Recorded { inputs, backward, precision: tensor::precision() };
+    let node = Node::operation("checkpoint", y.shape(), bytes, recorded);
     Var::with_node(y.into_value(), Arc::new(node))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::graph::Node;
 use std::sync::Arc;
-use tensor::{Precision, Tensor};
+use tensor::Tensor;
 
 /// The gradient that an operation gives one of its inputs.
 pub enum Gradient {
@@ -24,15 +24,13 @@ pub enum Gradient {
         /// Their gradients, `[rows.len(), width]`.
         part: Tensor,
     },
-    /// The product of two matrices, whose rows are those of the input one after the other: it is
-    /// computed as it is added, in the precision of the operation.
+    /// The product of two matrices, whose rows are those of the input one after the other. It is
+    /// computed as it is added; where one of them lies packed, before.
     Product {
         /// `[rows, k]`
         a: Tensor,
         /// `[k, width]`
         b: Tensor,
-        /// That of the operation.
-        precision: Precision,
     },
     /// Not computed, because the input does not need one.
     NotNeeded,
@@ -53,27 +51,32 @@ impl Gradient {
     /// Adds this gradient to what has come together for its node.
     pub(crate) fn add_to(self, sum: &mut Option<Tensor>, node: &Node) {
         let zeros = || Tensor::zeros(node.shape());
+        let fits = |found: &[usize], expected: &[usize]| {
+            assert_eq!(found, expected, "backward: a gradient for {}", node.operation);
+        };
         match self {
             Gradient::NotNeeded => {}
             Gradient::Dense(gradient) => {
-                let (found, expected) = (gradient.shape(), node.shape());
-                assert_eq!(found, expected, "backward: a gradient for {}", node.operation);
+                fits(gradient.shape(), node.shape());
                 match sum {
                     Some(sum) => sum.apply_zip(&gradient, |sum, x| sum + x),
                     None => *sum = Some(gradient),
                 }
             }
-            Gradient::Product { a, b, precision } => {
-                let add = || match sum.take() {
+            Gradient::Product { a, b } => {
+                let (width, leading) = node.shape().split_last().unwrap_or((&1, &[]));
+                let shape = [leading.iter().product(), *width];
+                fits(&[a.size(0), b.size(1)], &shape);
+                let product = match sum.take() {
                     None => a.matmul(&b),
-                    Some(sum) => {
-                        let mut rows = sum.reshape(&[a.size(0), b.size(1)]);
-                        drop(sum);
+                    Some(before) => {
+                        let mut rows = before.reshape(&shape);
+                        drop(before); // it would be a second holder, and what it holds be copied
                         rows.add_product(&a, &b);
                         rows
                     }
                 };
-                *sum = Some(tensor::with_precision(precision, add).reshape(node.shape()));
+                *sum = Some(product.reshape(node.shape()));
             }
             Gradient::Slice { axis, start, part } => {
                 sum.get_or_insert_with(zeros).add_at(axis, start, &part);
@@ -100,8 +103,9 @@ fn add_rows(table: &mut Tensor, rows: &[u32], part: &Tensor) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::Var;
-    use tensor::{Float, Precision, Rng, Tensor, with_precision};
+    use tensor::{Float, Precision, Rng, with_precision};
 
     #[test]
     fn products_of_one_input_are_added_as_precise_as_they_were_recorded() {
@@ -121,6 +125,16 @@ mod tests {
             let far = difference.to_vec().iter().fold(0.0, |far: Float, x| far.max(x.abs()));
             assert!(far < 0.01, "{precision:?}: {far}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "backward: a gradient for leaf")]
+    fn a_product_must_have_the_rows_of_its_input() {
+        let x = Var::leaf(Tensor::ones(&[2, 3]));
+        let y = Var::record("turned", [&x], Tensor::scalar(1.0), [], |_, []| {
+            [Gradient::Product { a: Tensor::ones(&[3, 1]), b: Tensor::ones(&[1, 2]) }]
+        });
+        y.backward().unwrap();
     }
 
     #[test]

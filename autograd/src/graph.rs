@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tensor::Tensor;
+use tensor::{Precision, Tensor};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -22,6 +22,8 @@ pub(crate) enum Backward {
 pub(crate) struct Recorded {
     pub inputs: Vec<Option<Arc<Node>>>,
     pub backward: Backward,
+    /// The products of a backward are as precise as those of its forward, wherever it runs.
+    pub precision: Precision,
 }
 
 /// A recorded operation, or a leaf.

@@ -83,12 +83,10 @@ impl Var {
         if !scope::is_recording() || !inputs.iter().any(|input| input.needs_gradient()) {
             return Var::constant(value);
         }
-        // The products of a backward are as precise as those of its forward, wherever it runs.
-        let precision = tensor::precision();
-        let backward = move |dy| tensor::with_precision(precision, || backward(dy));
         let recorded = Recorded {
             inputs: inputs.iter().map(|input| input.node.clone()).collect(),
             backward: Backward::Step(Box::new(backward)),
+            precision: tensor::precision(),
         };
         let node = Node::operation(operation, value.shape(), saved_bytes, recorded);
         Var::with_node(value, Arc::new(node))

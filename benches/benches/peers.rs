@@ -79,10 +79,12 @@ fn main() -> ExitCode {
     })
 }
 
-/// Cargo starts a bench in its package's folder; paths are meant from where cargo was called.
+/// Cargo starts a bench in its package's folder; paths are meant from where cargo was called, which the
+/// shell tells, or else from the project's.
 fn return_to_the_caller() -> Result<(), Box<dyn Error>> {
     if env::var_os("CARGO_MANIFEST_DIR").is_some() {
-        env::set_current_dir(env::var_os("PWD").unwrap_or(ROOT.into()))?;
+        let shell = env::var_os("PWD").map(PathBuf::from).filter(|folder| folder.is_dir());
+        env::set_current_dir(shell.unwrap_or(ROOT.into()))?;
     }
     Ok(())
 }

@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn large_stretched_and_permuted_views_are_copied_whole() {
+        let column = counting(&[2000, 1]).broadcast_to(&[2000, 300]).contiguous();
+        assert!(column.data().chunks(300).enumerate().all(|(i, row)| row == [i as Float; 300]));
+        let row = counting(&[300]).broadcast_to(&[1, 2000, 300]).contiguous();
+        assert!(row.data().chunks(300).all(|row| row == counting(&[300]).data()));
+        let turned = counting(&[1, 130, 20, 30]).permute(&[0, 2, 1, 3]).contiguous();
+        for (place, x) in turned.data().iter().enumerate() {
+            let [i, j, k] = [place / 3900, place / 30 % 130, place % 30];
+            assert_eq!(*x, ((j * 20 + i) * 30 + k) as Float);
+        }
+        assert_eq!(Tensor::ones(&[100_000]).contiguous().data(), [1.0; 100_000]);
+    }
+
+    #[test]
     #[should_panic(expected = "narrow: 2..5 goes beyond axis 1: [2, 4]")]
     fn narrow_stays_inside() {
         counting(&[2, 4]).narrow(-1, 2, 3);

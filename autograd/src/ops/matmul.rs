@@ -58,7 +58,7 @@ impl Layout {
 pub fn matmul_backward_a(dc: &Tensor, a: &Layout, b: &Tensor) -> Gradient {
     let b = b.transpose(-2, -1);
     if b.rank() == 2 && !a.column_by_column {
-        return Gradient::Product { a: rows(dc), b, precision: tensor::precision() };
+        return Gradient::Product { a: rows(dc), b };
     }
     dc.matmul_laid_out(&b, a.column_by_column).sum_to(&a.shape).into()
 }
@@ -102,6 +102,14 @@ pub(crate) mod tests {
         });
         let large = Case::new([&[2, 130, 150], &[150, 300]], |x| x[0].matmul(&x[1]));
         plain.into_iter().chain(views).chain([large]).collect()
+    }
+
+    #[test]
+    fn a_factor_without_columns_has_a_gradient() {
+        let [a, b] = [[5, 0], [0, 3]].map(|shape| Var::leaf(Tensor::ones(&shape)));
+        let gradients = a.matmul(&b).sum().backward().unwrap();
+        assert_eq!(gradients.get(&a).unwrap().shape(), [5, 0]);
+        assert_eq!(gradients.get(&b).unwrap().shape(), [0, 3]);
     }
 
     #[test]

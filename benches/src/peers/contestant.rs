@@ -123,7 +123,8 @@ mod tests {
         assert_eq!(reason("echo hello"), "it said \"hello\"");
         assert_eq!(reason("echo '{}'"), "it said something else than that it is ready");
         let missing = Contestant::start(&mut Command::new("no-such-program-anywhere"));
-        assert!(missing.is_err());
+        let reason = missing.err().expect("an error");
+        assert!(reason.starts_with("no-such-program-anywhere: "), "{reason}");
         let mut dies = shell(r#"echo '{"ready":true}'; read line; echo killed >&2"#).unwrap();
         assert_eq!(dies.turn(), Err("killed".into()));
         let mut lies = shell(r#"echo '{"ready":true}'; read line; echo '{"ms":0}'"#).unwrap();

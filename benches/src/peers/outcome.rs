@@ -47,7 +47,7 @@ pub struct Outcome {
     pub roofline: Roofline,
     /// Versions of what it is compared with.
     pub versions: BTreeMap<String, String>,
-    /// Ours, then the other.
+    /// Ours first.
     pub sides: Vec<Played>,
 }
 
@@ -169,7 +169,8 @@ impl Record {
     }
 
     /// Takes in a row of one of the `names`, in place of an earlier one of the same name. The rows
-    /// stand in the order of `names`; those that are not among them are measured no more, and left out.
+    /// stand in the order of `names`; those that are not among them are measured no more, and left
+    /// out.
     pub fn insert(&mut self, outcome: Outcome, names: &[String]) {
         self.rows.retain(|row| row.name != outcome.name && names.contains(&row.name));
         self.rows.push(outcome);

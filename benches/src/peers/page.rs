@@ -123,7 +123,7 @@ fn how(record: &Record) -> String {
 ## How it was measured
 
 Each program loads its weights, does the work once to warm up, and waits; then they take turns, A B A B, ours
-and one other: not all fit into memory at once.
+and one other: a third that waits in memory would change their times.
 A time is the median of a program's turns, the ratio that of the medians, memory the peak of the process's
 resident set, loading included. All have the same number of threads. Where there is a loss, the losses of
 each turn must agree, in f32 to {exact:.0e} of their size, in bf16 to {rounded:.0e}, or the row is not taken.

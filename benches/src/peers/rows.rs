@@ -19,7 +19,7 @@ pub struct Row {
     pub unit: &'static str,
     /// What it can't be faster than, where that is known.
     pub bound: Option<Bound>,
-    /// Ours, then the other.
+    /// Ours first.
     pub sides: Vec<Side>,
 }
 
@@ -336,7 +336,7 @@ pub fn rows() -> Vec<Row> {
 pub fn smallest() -> Vec<Row> {
     let model = "--model {models}/tiny --precision f32";
     let sides = [(Program::Ours("decode"), model), (PYTORCH_TEXT, model)];
-    let mut rows = TINY.steps([2, 16], "f32", false, &[PYTORCH[0], JAX[0]]);
+    let mut rows = TINY.steps([2, 16], "f32", false, &[PYTORCH[0], PYTORCH[1], JAX[0]]);
     rows.push(texts("tiny", TINY.title, "f32", (16, 4), sides, None));
     rows.push(matmul([16, 16, 16], "bf16"));
     rows.push(attention(16, "f32"));

@@ -9,7 +9,8 @@
 //! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
 //! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
-//! thread packs for itself, a step of k before it multiplies it, in the second cache.
+//! thread packs for itself: a panel of plain numbers right before it multiplies it, in the first cache,
+//! while it asks for what the next is packed from; else a step of k at a time, in the second.
 //!
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
 //! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
@@ -74,6 +75,14 @@ struct Left {
     lanes: Lanes,
     stride: usize,
     multiply: &'static [Multiply],
+}
+
+/// The panels of B of a tile, for a step of k.
+enum Right<'a> {
+    /// The first one, and words from it to the next.
+    Packed(*const Float, usize),
+    /// Plain numbers by lane and step, and room for one panel, which is packed when its turn comes.
+    Plain { numbers: &'a [Float], strides: [usize; 2], room: &'a mut Buffer },
 }
 
 /// A tile of C, and the range of k that is added to it.
@@ -204,14 +213,16 @@ impl Blocked<'_> {
             needed.then(|| Buffer::stale(lanes.len().div_ceil(width) * width * K_BLOCK))
         };
         let mut own_a = own(a.is_none() && self.in_place().is_none(), &tile.rows, rows);
-        let mut own_b = own(b.is_none(), &tile.columns, columns);
+        let most = if self.b.is_plain() { columns } else { tile.columns.len() };
+        let most = tile.columns.start..tile.columns.start + most;
+        let mut own_b = own(b.is_none(), &most, columns);
         for k in (tile.k.clone()).step_by(K_BLOCK * depth) {
             let k = k..(k + K_BLOCK * depth).min(tile.k.end);
             let word = (k.start - tile.k.start) / depth;
             let a = self.left(a, own_a.as_mut(), &tile.rows, &k, word);
-            let b = self.panels(Side::B, b, own_b.as_mut(), &tile.columns, &k, word);
+            let b = self.right(b, own_b.as_mut(), &tile.columns, &k, word);
             // SAFETY: A and the panels hold these lanes and steps; the tile is ours.
-            unsafe { self.step(tile, k.len().div_ceil(depth), a, b, self.added || k.start > 0) };
+            unsafe { self.step(tile, &k, a, b, self.added || k.start > 0) };
         }
         if let (Some(row), true) = (self.row, tile.k.end == self.k) {
             let row = &row[tile.columns.clone()];
@@ -242,6 +253,26 @@ impl Blocked<'_> {
         Left { lanes: Lanes { start, stride: height }, stride, multiply: self.kernel.multiply }
     }
 
+    /// The panels of a tile's lanes of B for a step of k, or what they are packed from.
+    fn right<'a>(
+        &'a self,
+        shared: Option<&Panels>,
+        own: Option<&'a mut Buffer>,
+        columns: &Range<usize>,
+        k: &Range<usize>,
+        word: usize,
+    ) -> Right<'a> {
+        match (self.b, own) {
+            (Factor::Plain { numbers, strides }, Some(room)) => {
+                Right::Plain { numbers, strides, room }
+            }
+            (_, own) => {
+                let (first, stride) = self.panels(Side::B, shared, own, columns, k, word);
+                Right::Packed(first, stride)
+            }
+        }
+    }
+
     /// Where the panels of a tile's lanes are for a step of k, and words from one to the next:
     /// among the shared ones, or in the tile's own buffer, packed just now.
     fn panels(
@@ -267,28 +298,40 @@ impl Blocked<'_> {
     /// Adds a step of k to a tile of C, or puts it there.
     ///
     /// # Safety
-    /// A, or its panels, and the panels of B hold the tile's lanes; no other thread reads or writes it.
-    unsafe fn step(
-        &self,
-        tile: &Tile,
-        words: usize,
-        a: Left,
-        (b, b_stride): (*const Float, usize),
-        added: bool,
-    ) {
-        let Kernel { rows, columns, .. } = *self.kernel;
+    /// A, or its panels, and B, or its panels, hold the tile's lanes; no other thread reads or writes
+    /// it.
+    unsafe fn step(&self, tile: &Tile, k: &Range<usize>, a: Left, mut b: Right, added: bool) {
+        let Kernel { rows, columns, depth, pack_b, .. } = *self.kernel;
+        let words = k.len().div_ceil(depth);
         for (panel, column) in tile.columns.clone().step_by(columns).enumerate() {
             let width = columns.min(tile.columns.end - column);
+            let (b, next) = match &mut b {
+                Right::Packed(first, stride) => {
+                    let b = first.wrapping_add(panel * *stride);
+                    let rows = Lanes { start: b.wrapping_add(*stride), stride: columns };
+                    (b, Next { rows, share: words / Kernel::FETCHED * columns })
+                }
+                Right::Plain { numbers, strides, room } => {
+                    let x = numbers[column * strides[0] + k.start * strides[1]..].as_ptr();
+                    let room = room.as_mut_slice().as_mut_ptr();
+                    // SAFETY: B holds these lanes and steps, and there is room for a panel of them.
+                    unsafe { pack_b(x, *strides, [width, k.len()], room, 0) };
+                    let [lane, step] = match column + columns < tile.columns.end {
+                        true => [column + columns, k.start],
+                        false => [tile.columns.start, k.end],
+                    };
+                    let start =
+                        numbers.as_ptr().wrapping_add(lane * strides[0] + step * strides[1]);
+                    (room.cast_const(), Next::plain(start, *strides, k.len(), columns))
+                }
+            };
             for (a_panel, row) in tile.rows.clone().step_by(rows).enumerate() {
                 let height = rows.min(tile.rows.end - row);
                 let multiply = a.multiply[height - 1];
-                // Each of the first few tiles brings its share of the next panel of B.
-                let next = (panel + 1) * b_stride + a_panel * words * columns / Kernel::FETCHED;
-                let next = b.wrapping_add(next);
+                let next = next.share(a_panel);
                 // SAFETY: as the caller says.
                 unsafe {
                     let a = Lanes { start: a.lanes.start.add(a_panel * a.stride), ..a.lanes };
-                    let b = b.add(panel * b_stride);
                     let c = self.c.at(row * self.c_stride + column);
                     if width == columns {
                         multiply(words, a, b, c, self.c_stride, added, next);
@@ -300,6 +343,30 @@ impl Blocked<'_> {
                 }
             }
         }
+    }
+}
+
+/// The rows of the next panel of B, or of what it is packed from, of which each of the first few tiles
+/// of C brings its share near.
+struct Next {
+    rows: Lanes,
+    share: usize,
+}
+
+impl Next {
+    /// Of plain numbers by lane and step: a row are lanes of a step, or steps of a lane.
+    fn plain(start: *const Float, strides: [usize; 2], steps: usize, lanes: usize) -> Next {
+        match strides {
+            [stride, 1] => Next { rows: Lanes { start, stride }, share: lanes },
+            [_, stride] => {
+                let share = steps / Kernel::FETCHED * stride;
+                Next { rows: Lanes { start, stride }, share }
+            }
+        }
+    }
+
+    fn share(&self, tile: usize) -> Lanes {
+        Lanes { start: self.rows.start.wrapping_add(tile * self.share), ..self.rows }
     }
 }
 

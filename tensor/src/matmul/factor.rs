@@ -24,6 +24,11 @@ impl Factor<'_> {
         matches!(self, Factor::Lanes(_) | Factor::Plain { strides: [_, 1], .. })
     }
 
+    /// Whether its numbers are plain ones.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Factor::Plain { .. })
+    }
+
     /// Plain numbers whose lanes run along k, and how far the next lane is.
     pub fn plain_lanes(&self) -> Option<(&[Float], usize)> {
         match *self {

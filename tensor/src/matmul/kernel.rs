@@ -30,8 +30,8 @@ pub(super) struct Lanes {
 }
 
 /// C = A · B or, where it is `added`, C += A · B of the tile at `c`, whose rows are `c_stride`
-/// apart, with `words` of each lane of A and of a panel of B. On the way, one in
-/// [`Kernel::FETCHED`] of the cache lines of a panel of B is brought near from `next` on.
+/// apart, with `words` of each lane of A and of a panel of B. On the way, rows of a panel of B are
+/// brought near: those at `next`, one for [`Kernel::FETCHED`] words.
 pub(super) type Multiply = unsafe fn(
     words: usize,
     a: Lanes,
@@ -39,7 +39,7 @@ pub(super) type Multiply = unsafe fn(
     c: *mut Float,
     c_stride: usize,
     added: bool,
-    next: *const Float,
+    next: Lanes,
 );
 
 /// What the blocked product needs of an instruction set and a precision.
@@ -80,7 +80,7 @@ pub(super) trait Word: Copy {
 }
 
 impl Kernel {
-    /// One in so many cache lines of the next panel of B is brought near by each tile.
+    /// One in so many rows of the next panel of B is brought near by each tile.
     pub const FETCHED: usize = 8;
 }
 
@@ -93,12 +93,11 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const
     c: *mut Float,
     c_stride: usize,
     added: bool,
-    next: *const W,
+    next: Lanes,
 ) {
     let mut sums = [[[0.0; LANES]; 2]; ROWS];
-    // Words of a cache line, and how many words of B take as long as its share of lines.
+    // Words of a cache line.
     let line = 64 / size_of::<W>();
-    let every = (Kernel::FETCHED * line / (2 * LANES)).max(1);
     let (start, stride) = (a.start.cast::<W>(), a.stride);
     // An address adds up to two strides to a pointer at no cost: so every third row has a pointer.
     // `black_box` keeps the compiler from finding each row by an addition to the one before.
@@ -121,8 +120,11 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const
             } else if word % line == 0 {
                 (0..ROWS).for_each(|row| fetch::<FIRST, _>(number(row, word + AHEAD)));
             }
-            if word % every == 0 {
-                fetch::<SECOND, _>(next.wrapping_add(word / every * line));
+            if word % Kernel::FETCHED == 0 {
+                let row = next.start.wrapping_add(word / Kernel::FETCHED * next.stride);
+                (0..2 * LANES)
+                    .step_by(line)
+                    .for_each(|at| fetch::<SECOND, _>(row.wrapping_add(at)));
             }
             let b = *b.cast::<[[W; LANES]; 2]>().add(word);
             for (row, sums) in sums.iter_mut().enumerate() {

@@ -210,6 +210,10 @@ mod tests {
                     assert_within(room, &w.matmul(&turned), &plain(&w).matmul(&turned));
                     let laid_out = x.matmul_laid_out(&w.transpose(0, 1), true);
                     assert_within(room, &laid_out, &expected);
+                    let mut sum = laid_out.clone();
+                    sum.add_product(&x, &w.transpose(0, 1));
+                    // To the bit: it was multiplied as it lies.
+                    prop_assert_eq!(sum.to_vec(), (laid_out + x.matmul(&w.transpose(0, 1))).to_vec());
                 }
             }
         }

@@ -116,6 +116,11 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     // As memory runs: along k first, or from lane to lane.
     let along_k = strides[1] == 1;
     let [outer, inner] = if along_k { [panels, parts] } else { [parts, panels] };
+    let ahead = match (along_k, panels) {
+        (true, _) => AHEAD * STEPS,
+        (false, 1) => AHEAD * STEPS * strides[1],
+        (false, _) => AHEAD * LANES,
+    };
     for outer in 0..outer {
         for inner in 0..inner {
             let [panel, steps_before] = if along_k { [outer, inner] } else { [inner, outer] };
@@ -125,7 +130,7 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
             unsafe {
                 let x = x.add(lane * strides[0] + step * strides[1]);
                 let out = out.add(panel * panel_stride + step / P::DEPTH * LANES);
-                part::<P, LANES>(x, strides, sizes, out.cast());
+                part::<P, LANES>(x, strides, sizes, ahead, out.cast());
             }
         }
     }
@@ -137,6 +142,7 @@ unsafe fn part<P: Packing, const LANES: usize>(
     x: *const Float,
     strides: [usize; 2],
     sizes: [usize; 2],
+    ahead: usize,
     out: *mut P::Word,
 ) {
     // SAFETY: only lanes and steps within the sizes are read.
@@ -145,8 +151,7 @@ unsafe fn part<P: Packing, const LANES: usize>(
             ([1, stride], true) => {
                 for step in 0..STEPS {
                     for lane in (0..LANES).step_by(LINE) {
-                        let ahead = lane + AHEAD * LANES;
-                        fetch::<FIRST, _>(x.wrapping_add(ahead + step * stride));
+                        fetch::<FIRST, _>(x.wrapping_add(lane + step * stride + ahead));
                     }
                 }
                 write::<P, LANES>(out, STEPS, |lane, step| *x.add(lane + step * stride));
@@ -154,8 +159,7 @@ unsafe fn part<P: Packing, const LANES: usize>(
             ([stride, 1], true) => {
                 for lane in 0..LANES {
                     for step in (0..STEPS).step_by(LINE) {
-                        let ahead = step + AHEAD * STEPS;
-                        fetch::<FIRST, _>(x.wrapping_add(ahead + lane * stride));
+                        fetch::<FIRST, _>(x.wrapping_add(step + lane * stride + ahead));
                     }
                 }
                 for lane in (0..LANES).step_by(SIDE) {
@@ -185,12 +189,13 @@ unsafe fn write<P: Packing, const LANES: usize>(
 ) {
     for word in 0..steps.div_ceil(P::DEPTH) {
         let step = word * P::DEPTH;
-        // SAFETY: the caller has room for the words of so many steps.
-        let out = unsafe { &mut *out.add(word * LANES).cast::<[P::Word; LANES]>() };
-        for (lane, out) in out.iter_mut().enumerate() {
+        // All are read before one is written, so that the compiler can copy by the register.
+        let words: [P::Word; LANES] = std::array::from_fn(|lane| {
             let second = if P::DEPTH == 2 { number(lane, step + 1) } else { 0.0 };
-            *out = P::word(number(lane, step), second);
-        }
+            P::word(number(lane, step), second)
+        });
+        // SAFETY: the caller has room for the words of so many steps.
+        unsafe { out.add(word * LANES).cast::<[P::Word; LANES]>().write_unaligned(words) };
     }
 }
 

@@ -111,7 +111,7 @@ unsafe fn avx2<const ROWS: usize, const ALONG_K: bool>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
-    next: *const Float,
+    next: Lanes,
 ) {
     // SAFETY: as the caller says.
     unsafe { tile::<Float, ROWS, ALONG_K, YMM>(words, a, b, c, c_stride, added, next) }
@@ -125,7 +125,7 @@ unsafe fn avx512<const ROWS: usize, const ALONG_K: bool>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
-    next: *const Float,
+    next: Lanes,
 ) {
     // SAFETY: as the caller says.
     unsafe { tile::<Float, ROWS, ALONG_K, ZMM>(words, a, b, c, c_stride, added, next) }
@@ -140,10 +140,10 @@ unsafe fn avx512_bf16<const ROWS: usize, const ALONG_K: bool>(
     c: *mut Float,
     c_stride: usize,
     added: bool,
-    next: *const Float,
+    next: Lanes,
 ) {
     // SAFETY: as the caller says; panels of this kernel hold pairs.
-    unsafe { tile::<Pair, ROWS, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, added, next.cast()) }
+    unsafe { tile::<Pair, ROWS, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, added, next) }
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -157,7 +157,7 @@ fn neither_threads_nor_a_cut_change_a_bit() {
 #[test]
 fn what_lies_between_the_rows_of_a_is_not_read() {
     let mut rng = Rng::seeded(5);
-    let (m, k, n) = (29, 300, 70);
+    let (m, k, n) = (29, 301, 70);
     let (inner, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, false));
     let nan = Tensor::full(&[m, 3], Float::NAN);
     let a = Tensor::concat(&[&nan, &inner, &nan], 1).narrow(1, 3, k);
@@ -166,6 +166,18 @@ fn what_lies_between_the_rows_of_a_is_not_read() {
         multiply(kernel, [&inner, &b], (&mut expected, n), [false, false]);
         multiply(kernel, [&a, &b], (&mut c, n), [false, false]);
         assert!(c == expected);
+    }
+}
+
+#[test]
+fn one_row_is_read_for_each() {
+    let mut rng = Rng::seeded(6);
+    let (row, b) = (rng.normal(&[1, 300], 1.0), rng.normal(&[300, 70], 1.0));
+    let a = row.broadcast_to(&[29, 300]);
+    for (kernel, precision) in kernels() {
+        let mut c = vec![0.0; 29 * 70];
+        multiply(kernel, [&a, &b], (&mut c, 70), [false, false]);
+        check(&rounded(&a, precision), &rounded(&b, precision), &c, &c, 70, false);
     }
 }
 
