@@ -4,7 +4,7 @@
 //! row of B is loaded, and each number of the column of A is broadcast and multiplied with it: two
 //! fused multiply-adds for each broadcast, and no look at C until the sums are whole. The compiler
 //! unrolls the tile and keeps it in registers, which a look at the assembly confirms for each
-//! kernel (as many FMA as registers of sums, no stack); left to find the multiply-adds of a register
+//! kernel (as many FMA as registers of sums, none of them on the stack); left to find the multiply-adds of a register
 //! by itself, it did so for some numbers of rows only.
 //!
 //! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
