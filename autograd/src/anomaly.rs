@@ -64,8 +64,8 @@ impl Anomaly {
 /// Runs `compute` and looks for the first NaN among all values, and all gradients of a backward
 /// in it.
 ///
-/// It reads all that is computed once more; outside of it nothing is looked at. What is computed on
-/// other threads than this one is not seen.
+/// It reads all that is computed once more, and multiplies some products of a backward twice; outside
+/// of it nothing is looked at. What is computed on other threads than this one is not seen.
 ///
 /// # Errors
 /// If an operation made a NaN: says which, in which line, and whether it was given one.
@@ -118,7 +118,7 @@ pub(crate) fn look_at_parts(node: &Node, parts: &[Gradient]) {
         Gradient::Dense(part) | Gradient::Slice { part, .. } | Gradient::Rows { part, .. } => {
             holds_nan(part)
         }
-        Gradient::Product { a, b, .. } => holds_nan(&a.matmul(b)),
+        Gradient::Product { a, b } => holds_nan(&a.matmul(b)),
     };
     if parts.iter().any(is_nan) {
         found_in_backward(node, vec![]);

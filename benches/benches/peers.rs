@@ -79,8 +79,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Cargo starts a bench in its package's folder; paths are meant from where cargo was called, which the
-/// shell tells, or else from the project's.
+/// Cargo starts a bench in its package's folder; paths are meant from where cargo was called, which
+/// the shell tells, or else from the project's.
 fn return_to_the_caller() -> Result<(), Box<dyn Error>> {
     if env::var_os("CARGO_MANIFEST_DIR").is_some() {
         let shell = env::var_os("PWD").map(PathBuf::from).filter(|folder| folder.is_dir());

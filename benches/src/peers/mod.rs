@@ -1,8 +1,8 @@
 //! The same work here and elsewhere, side by side: `cargo bench --bench peers`.
 //!
-//! Each contestant is a program that takes [turns](crate::turns). Those of one row, ours and one other,
-//! run beside each other and take turns A B A B, so that both meet the same machine. What came of it
-//! is kept in `docs/performance.json`, from which alone the page and the plot are made.
+//! Each contestant is a program that takes [turns](crate::turns). Those of one row, ours and one
+//! other, run beside each other and take turns A B A B, so that both meet the same machine. What came
+//! of it is kept in `docs/performance.json`, from which alone the page and the plot are made.
 
 mod contest;
 mod contestant;

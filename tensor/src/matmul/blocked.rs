@@ -9,14 +9,14 @@
 //! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
 //! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
-//! thread packs for itself: a panel of plain numbers right before it multiplies it, in the first cache,
-//! while it asks for what the next is packed from; else a step of k at a time, in the second.
+//! thread packs for itself: a panel of plain numbers right before it multiplies it, in the first
+//! cache, while it asks for what the next is packed from; else a step of k at a time, in the second.
 //!
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
 //! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
 
 use super::factor::Factor;
-use super::kernel::{Kernel, Lanes, Multiply};
+use super::kernel::{Kernel, Lanes, Multiply, Next};
 use super::product::{Output, add};
 use crate::storage::Buffer;
 use crate::{Float, par};
@@ -209,13 +209,12 @@ impl Blocked<'_> {
     /// No other thread may read or write the tile.
     unsafe fn tile(&self, tile: &Tile, a: Option<&Panels>, b: Option<&Panels>) {
         let Kernel { rows, columns, depth, .. } = *self.kernel;
-        let own = |needed: bool, lanes: &Range<usize>, width: usize| {
-            needed.then(|| Buffer::stale(lanes.len().div_ceil(width) * width * K_BLOCK))
+        let own = |needed: bool, lanes: usize, width: usize| {
+            needed.then(|| Buffer::stale(lanes.next_multiple_of(width) * K_BLOCK))
         };
-        let mut own_a = own(a.is_none() && self.in_place().is_none(), &tile.rows, rows);
+        let mut own_a = own(a.is_none() && self.in_place().is_none(), tile.rows.len(), rows);
         let most = if self.b.is_plain() { columns } else { tile.columns.len() };
-        let most = tile.columns.start..tile.columns.start + most;
-        let mut own_b = own(b.is_none(), &most, columns);
+        let mut own_b = own(b.is_none(), most, columns);
         for k in (tile.k.clone()).step_by(K_BLOCK * depth) {
             let k = k..(k + K_BLOCK * depth).min(tile.k.end);
             let word = (k.start - tile.k.start) / depth;
@@ -298,8 +297,8 @@ impl Blocked<'_> {
     /// Adds a step of k to a tile of C, or puts it there.
     ///
     /// # Safety
-    /// A, or its panels, and B, or its panels, hold the tile's lanes; no other thread reads or writes
-    /// it.
+    /// A and B, or their panels, hold the tile's lanes and the steps, of which there are no more than
+    /// K_BLOCK words; no other thread reads or writes the tile.
     unsafe fn step(&self, tile: &Tile, k: &Range<usize>, a: Left, mut b: Right, added: bool) {
         let Kernel { rows, columns, depth, pack_b, .. } = *self.kernel;
         let words = k.len().div_ceil(depth);
@@ -343,30 +342,6 @@ impl Blocked<'_> {
                 }
             }
         }
-    }
-}
-
-/// The rows of the next panel of B, or of what it is packed from, of which each of the first few tiles
-/// of C brings its share near.
-struct Next {
-    rows: Lanes,
-    share: usize,
-}
-
-impl Next {
-    /// Of plain numbers by lane and step: a row are lanes of a step, or steps of a lane.
-    fn plain(start: *const Float, strides: [usize; 2], steps: usize, lanes: usize) -> Next {
-        match strides {
-            [stride, 1] => Next { rows: Lanes { start, stride }, share: lanes },
-            [_, stride] => {
-                let share = steps / Kernel::FETCHED * stride;
-                Next { rows: Lanes { start, stride }, share }
-            }
-        }
-    }
-
-    fn share(&self, tile: usize) -> Lanes {
-        Lanes { start: self.rows.start.wrapping_add(tile * self.share), ..self.rows }
     }
 }
 

@@ -4,8 +4,8 @@
 //! row of B is loaded, and each number of the column of A is broadcast and multiplied with it: two
 //! fused multiply-adds for each broadcast, and no look at C until the sums are whole. The compiler
 //! unrolls the tile and keeps it in registers, which a look at the assembly confirms for each
-//! kernel (as many FMA as registers of sums, none of them on the stack); left to find the multiply-adds of a register
-//! by itself, it did so for some numbers of rows only.
+//! kernel (as many FMA as registers of sums, none of them on the stack); left to find the
+//! multiply-adds of a register by itself, it did so for some numbers of rows only.
 //!
 //! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
 //! it saves. Otherwise each word of a tile lies in a cache line of its own, and A is packed.
@@ -29,9 +29,36 @@ pub(super) struct Lanes {
     pub stride: usize,
 }
 
+/// The rows of the next panel of B, or of what it is packed from: each of the first few tiles of C
+/// brings its share near.
+pub(super) struct Next {
+    pub rows: Lanes,
+    /// Words from one tile's share to the next.
+    pub share: usize,
+}
+
+impl Next {
+    /// Of plain numbers by lane and step: a row are lanes of a step, or steps of a lane. Shares fit
+    /// 256 words of 32 lanes; of others, some rows are asked for twice or not at all.
+    pub fn plain(start: *const Float, strides: [usize; 2], steps: usize, lanes: usize) -> Next {
+        match strides {
+            [stride, 1] => Next { rows: Lanes { start, stride }, share: lanes },
+            [_, stride] => {
+                let share = steps / Kernel::FETCHED * stride;
+                Next { rows: Lanes { start, stride }, share }
+            }
+        }
+    }
+
+    /// The rows that a tile brings near.
+    pub fn share(&self, tile: usize) -> Lanes {
+        Lanes { start: self.rows.start.wrapping_add(tile * self.share), ..self.rows }
+    }
+}
+
 /// C = A · B or, where it is `added`, C += A · B of the tile at `c`, whose rows are `c_stride`
 /// apart, with `words` of each lane of A and of a panel of B. On the way, rows of a panel of B are
-/// brought near: those at `next`, one for [`Kernel::FETCHED`] words.
+/// brought near, or of what it is packed from: those at `next`, one for [`Kernel::FETCHED`] words.
 pub(super) type Multiply = unsafe fn(
     words: usize,
     a: Lanes,
@@ -80,7 +107,7 @@ pub(super) trait Word: Copy {
 }
 
 impl Kernel {
-    /// One in so many rows of the next panel of B is brought near by each tile.
+    /// A tile brings near a row for so many words: as many tiles bring a panel.
     pub const FETCHED: usize = 8;
 }
 

@@ -213,7 +213,8 @@ mod tests {
                     let mut sum = laid_out.clone();
                     sum.add_product(&x, &w.transpose(0, 1));
                     // To the bit: it was multiplied as it lies.
-                    prop_assert_eq!(sum.to_vec(), (laid_out + x.matmul(&w.transpose(0, 1))).to_vec());
+                    let expected = laid_out + x.matmul(&w.transpose(0, 1));
+                    prop_assert_eq!(sum.to_vec(), expected.to_vec());
                 }
             }
         }

@@ -195,7 +195,7 @@ unsafe fn write<P: Packing, const LANES: usize>(
             P::word(number(lane, step), second)
         });
         // SAFETY: the caller has room for the words of so many steps.
-        unsafe { out.add(word * LANES).cast::<[P::Word; LANES]>().write_unaligned(words) };
+        unsafe { out.add(word * LANES).cast::<[P::Word; LANES]>().write(words) };
     }
 }
 
