@@ -190,12 +190,16 @@ unsafe fn write<P: Packing, const LANES: usize>(
     for word in 0..steps.div_ceil(P::DEPTH) {
         let step = word * P::DEPTH;
         // All are read before one is written, so that the compiler can copy by the register.
-        let words: [P::Word; LANES] = std::array::from_fn(|lane| {
-            let second = if P::DEPTH == 2 { number(lane, step + 1) } else { 0.0 };
-            P::word(number(lane, step), second)
-        });
+        let first: [Float; LANES] = std::array::from_fn(|lane| number(lane, step));
+        let second = match P::DEPTH {
+            2 => std::array::from_fn(|lane| number(lane, step + 1)),
+            _ => first,
+        };
         // SAFETY: the caller has room for the words of so many steps.
-        unsafe { out.add(word * LANES).cast::<[P::Word; LANES]>().write(words) };
+        let out = unsafe { &mut *out.add(word * LANES).cast::<[P::Word; LANES]>() };
+        for (out, (first, second)) in out.iter_mut().zip(first.into_iter().zip(second)) {
+            *out = P::word(first, second);
+        }
     }
 }
 
