@@ -5,31 +5,33 @@
 //!    pack, once for each block ([`panels`](super::panels)). An A in `f32` whose rows run along k is
 //!    not packed, but read where it lies.
 //! 2. C is cut into tiles. A thread takes one and goes along k in steps of [`K_BLOCK`] words: as much
-//!    of a panel of B stays in the first cache, of A's panels and C's tile in the second.
+//!    of A's lanes, of two panels of B, and C's tile stay in the second cache. Shorter steps would read
+//!    and write C more often.
 //! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
 //! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
-//! thread packs for itself: a panel of plain numbers right before it multiplies it, in the first
-//! cache, while it asks for what the next is packed from; else a step of k at a time, in the second.
+//! thread packs for itself: a part of a panel of plain numbers right before it multiplies it, in the
+//! first cache, while it asks for what the next is packed from; else a step of k at a time, in the
+//! second.
 //!
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
 //! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
 
 use super::factor::Factor;
-use super::kernel::{Kernel, Lanes, Multiply, Next};
-use super::product::{Output, add};
+use super::kernel::{Kernel, Multiply};
+use super::product::Output;
 use crate::storage::Buffer;
 use crate::{Float, par};
 use std::ops::Range;
 
 /// Words along k that a register sums up before C is looked at.
-const K_BLOCK: usize = 256;
+const K_BLOCK: usize = 768;
 /// Words along k that panels hold.
-const K_MOST: usize = 8 * K_BLOCK;
+const K_MOST: usize = 3 * K_BLOCK;
 /// Words in all panels of a block of A or of B.
 const PANELS: usize = 1 << 21;
 /// Rows and columns of a tile of C, at most.
-const TILE: [usize; 2] = [96, 512];
+const TILE: [usize; 2] = [96, 480];
 /// As many tiles are worth having: threads that end at different times wait for each other.
 const TILES: usize = 24;
 /// Lanes and steps along k that a thread packs at a time, where memory runs from lane to lane and
@@ -68,21 +70,6 @@ struct Panels {
 enum Side {
     A,
     B,
-}
-
-/// The lanes of a tile of A: the first ones, words from them to the next, and what multiplies them.
-struct Left {
-    lanes: Lanes,
-    stride: usize,
-    multiply: &'static [Multiply],
-}
-
-/// The panels of B of a tile, for a step of k.
-enum Right<'a> {
-    /// The first one, and words from it to the next.
-    Packed(*const Float, usize),
-    /// Plain numbers by lane and step, and room for one panel, which is packed when its turn comes.
-    Plain { numbers: &'a [Float], strides: [usize; 2], room: &'a mut Buffer },
 }
 
 /// A tile of C, and the range of k that is added to it.
@@ -202,168 +189,6 @@ impl Blocked<'_> {
         self.for_each(&parts, part);
         Panels { buffer, stride, lanes: lanes.clone() }
     }
-
-    /// Adds a range of k to a tile of C.
-    ///
-    /// # Safety
-    /// No other thread may read or write the tile.
-    unsafe fn tile(&self, tile: &Tile, a: Option<&Panels>, b: Option<&Panels>) {
-        let Kernel { rows, columns, depth, .. } = *self.kernel;
-        let own = |needed: bool, lanes: usize, width: usize| {
-            needed.then(|| Buffer::stale(lanes.next_multiple_of(width) * K_BLOCK))
-        };
-        let mut own_a = own(a.is_none() && self.in_place().is_none(), tile.rows.len(), rows);
-        let most = if self.b.is_plain() { columns } else { tile.columns.len() };
-        let mut own_b = own(b.is_none(), most, columns);
-        for k in (tile.k.clone()).step_by(K_BLOCK * depth) {
-            let k = k..(k + K_BLOCK * depth).min(tile.k.end);
-            let word = (k.start - tile.k.start) / depth;
-            let a = self.left(a, own_a.as_mut(), &tile.rows, &k, word);
-            let b = self.right(b, own_b.as_mut(), &tile.columns, &k, word);
-            // SAFETY: A and the panels hold these lanes and steps; the tile is ours.
-            unsafe { self.step(tile, &k, a, b, self.added || k.start > 0) };
-        }
-        if let (Some(row), true) = (self.row, tile.k.end == self.k) {
-            let row = &row[tile.columns.clone()];
-            for index in tile.rows.clone() {
-                let c = self.c.at(index * self.c_stride + tile.columns.start);
-                // SAFETY: the tile is ours.
-                add(unsafe { std::slice::from_raw_parts_mut(c, row.len()) }, row);
-            }
-        }
-    }
-
-    /// The lanes of a tile of A for a step of k: where they lie, or in panels.
-    fn left(
-        &self,
-        shared: Option<&Panels>,
-        own: Option<&mut Buffer>,
-        rows: &Range<usize>,
-        k: &Range<usize>,
-        word: usize,
-    ) -> Left {
-        let height = self.kernel.rows;
-        if let Some((numbers, stride, multiply)) = self.in_place() {
-            let numbers = &numbers[rows.start * stride + k.start..];
-            let start = numbers[..(rows.len() - 1) * stride + k.len()].as_ptr();
-            return Left { lanes: Lanes { start, stride }, stride: height * stride, multiply };
-        }
-        let (start, stride) = self.panels(Side::A, shared, own, rows, k, word);
-        Left { lanes: Lanes { start, stride: height }, stride, multiply: self.kernel.multiply }
-    }
-
-    /// The panels of a tile's lanes of B for a step of k, or what they are packed from.
-    fn right<'a>(
-        &'a self,
-        shared: Option<&Panels>,
-        own: Option<&'a mut Buffer>,
-        columns: &Range<usize>,
-        k: &Range<usize>,
-        word: usize,
-    ) -> Right<'a> {
-        match (self.b, own) {
-            (Factor::Plain { numbers, strides }, Some(room)) => {
-                Right::Plain { numbers, strides, room }
-            }
-            (_, own) => {
-                let (first, stride) = self.panels(Side::B, shared, own, columns, k, word);
-                Right::Packed(first, stride)
-            }
-        }
-    }
-
-    /// Where the panels of a tile's lanes are for a step of k, and words from one to the next:
-    /// among the shared ones, or in the tile's own buffer, packed just now.
-    fn panels(
-        &self,
-        side: Side,
-        shared: Option<&Panels>,
-        own: Option<&mut Buffer>,
-        lanes: &Range<usize>,
-        k: &Range<usize>,
-        word: usize,
-    ) -> (*const Float, usize) {
-        let (factor, pack, width) = self.side(side);
-        if let Some(panels) = shared {
-            let start = (lanes.start - panels.lanes.start) / width * panels.stride + word * width;
-            return (panels.buffer.as_slice()[start..].as_ptr(), panels.stride);
-        }
-        let out = own.expect("a buffer where nothing is shared").as_mut_slice().as_mut_ptr();
-        // SAFETY: the buffer has room for the tile's lanes and K_BLOCK words of each.
-        unsafe { factor.pack(pack, lanes, k, out, K_BLOCK * width) };
-        (out, K_BLOCK * width)
-    }
-
-    /// Adds a step of k to a tile of C, or puts it there.
-    ///
-    /// # Safety
-    /// A and B, or their panels, hold the tile's lanes and the steps, of which there are no more than
-    /// K_BLOCK words; no other thread reads or writes the tile.
-    unsafe fn step(&self, tile: &Tile, k: &Range<usize>, a: Left, mut b: Right, added: bool) {
-        let Kernel { rows, columns, depth, pack_b, .. } = *self.kernel;
-        let words = k.len().div_ceil(depth);
-        for (panel, column) in tile.columns.clone().step_by(columns).enumerate() {
-            let width = columns.min(tile.columns.end - column);
-            let (b, next) = match &mut b {
-                Right::Packed(first, stride) => {
-                    let b = first.wrapping_add(panel * *stride);
-                    let rows = Lanes { start: b.wrapping_add(*stride), stride: columns };
-                    (b, Next { rows, share: words / Kernel::FETCHED * columns })
-                }
-                Right::Plain { numbers, strides, room } => {
-                    let x = numbers[column * strides[0] + k.start * strides[1]..].as_ptr();
-                    let room = room.as_mut_slice().as_mut_ptr();
-                    // SAFETY: B holds these lanes and steps, and there is room for a panel of them.
-                    unsafe { pack_b(x, *strides, [width, k.len()], room, 0) };
-                    let [lane, step] = match column + columns < tile.columns.end {
-                        true => [column + columns, k.start],
-                        false => [tile.columns.start, k.end],
-                    };
-                    let start =
-                        numbers.as_ptr().wrapping_add(lane * strides[0] + step * strides[1]);
-                    (room.cast_const(), Next::plain(start, *strides, k.len(), columns))
-                }
-            };
-            for (a_panel, row) in tile.rows.clone().step_by(rows).enumerate() {
-                let height = rows.min(tile.rows.end - row);
-                let multiply = a.multiply[height - 1];
-                let next = next.share(a_panel);
-                // SAFETY: as the caller says.
-                unsafe {
-                    let a = Lanes { start: a.lanes.start.add(a_panel * a.stride), ..a.lanes };
-                    let c = self.c.at(row * self.c_stride + column);
-                    if width == columns {
-                        multiply(words, a, b, c, self.c_stride, added, next);
-                    } else {
-                        let mut whole = [0.0; MOST];
-                        multiply(words, a, b, whole.as_mut_ptr(), columns, false, next);
-                        put(&whole, columns, [height, width], c, self.c_stride, added);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Numbers in the largest tile of a kernel.
-const MOST: usize = 12 * 32;
-
-/// Puts the first columns of a kernel's tile into C, which ends before the tile does.
-unsafe fn put(
-    tile: &[Float],
-    tile_stride: usize,
-    [height, width]: [usize; 2],
-    c: *mut Float,
-    c_stride: usize,
-    added: bool,
-) {
-    for (row, tile) in tile.chunks_exact(tile_stride).take(height).enumerate() {
-        // SAFETY: the caller's C has these rows and columns.
-        let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride), width) };
-        for (c, sum) in c.iter_mut().zip(tile) {
-            *c = if added { *c + sum } else { *sum };
-        }
-    }
 }
 
 /// Ranges of about the same length, at most `most` (but at least `multiple`), that begin at
@@ -373,6 +198,8 @@ fn ranges(whole: Range<usize>, most: usize, multiple: usize) -> Vec<Range<usize>
     let len = whole.len().div_ceil(count.max(1)).next_multiple_of(multiple);
     whole.clone().step_by(len.max(1)).map(|start| start..(start + len).min(whole.end)).collect()
 }
+
+mod step;
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;

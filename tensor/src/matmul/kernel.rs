@@ -1,18 +1,21 @@
 //! The innermost part of the blocked product, a tile of C in registers, and which kernels there are.
 //!
-//! A tile has as many rows as fit in registers beside two registers of a row of B. For each k the
-//! row of B is loaded, and each number of the column of A is broadcast and multiplied with it: two
-//! fused multiply-adds for each broadcast, and no look at C until the sums are whole. The compiler
-//! unrolls the tile and keeps it in registers, which a look at the assembly confirms for each
-//! kernel (as many FMA as registers of sums, none of them on the stack); left to find the
-//! multiply-adds of a register by itself, it did so for some numbers of rows only.
+//! A tile has as many rows as fit in registers beside some registers of a row of B: eight beside
+//! three with AVX-512, six beside two with AVX2. For each k the row of B is loaded, and each number of
+//! the column of A is broadcast and multiplied with it: as many fused multiply-adds for each
+//! broadcast, and no look at C until the sums are whole. The compiler unrolls the tile and keeps it in
+//! registers, which a look at the assembly confirms for each kernel (as many FMA as registers of sums,
+//! none of them on the stack); left to find the multiply-adds of a register by itself, it did so for
+//! some numbers of rows only.
 //!
 //! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
-//! it saves. Otherwise each word of a tile lies in a cache line of its own, and A is packed.
+//! it saves. Few rows are near enough to each other for the ways of the first cache, even where they
+//! lie a multiple of its size apart. Otherwise each word of a tile lies in a cache line of its own, and
+//! A is packed.
 //!
-//! What is needed soon is asked for in time: C before the sums begin, A some words ahead, and the next
-//! panel of B while this one is multiplied. The caches further off take longer to answer than the
-//! processor looks ahead; without asking, a tenth of the time goes into waiting.
+//! What is needed soon is asked for in time, and a little at a time: a first cache waits for some
+//! sixteen lines at once, and for no other while they are on their way. So the next tile of C comes row
+//! by row while this one is summed up, as does the next panel of B, and A some words ahead.
 
 use super::panels::Pack;
 use super::peak::{CHAINS, Registers};
@@ -21,52 +24,77 @@ use crate::simd::instruction_set;
 use crate::{Float, Precision};
 use std::hint::black_box;
 
-/// Some lanes of A. Rows where they lie: `stride` from row to row. A panel: `stride` from word to
-/// word.
+/// Rows of a matrix, `stride` from one to the next; or a panel of A, `stride` from word to word.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes {
     pub start: *const Float,
     pub stride: usize,
 }
 
-/// The rows of the next panel of B, or of what it is packed from: each of the first few tiles of C
-/// brings its share near.
+/// The panel of B that comes next, or what it is packed from: each of the first few tiles of C brings
+/// a share near.
 pub(super) struct Next {
-    pub rows: Lanes,
-    /// Words from one tile's share to the next.
-    pub share: usize,
+    rows: Lanes,
+    /// From one tile's share to the next.
+    share: usize,
+    /// So many shares lie below each other; the next ones begin a panel's width further.
+    below: usize,
+    width: usize,
 }
 
 impl Next {
-    /// Of plain numbers by lane and step: a row are lanes of a step, or steps of a lane. Shares fit
-    /// 256 words of 32 lanes; of others, some rows are asked for twice or not at all.
-    pub fn plain(start: *const Float, strides: [usize; 2], steps: usize, lanes: usize) -> Next {
-        match strides {
-            [stride, 1] => Next { rows: Lanes { start, stride }, share: lanes },
-            [_, stride] => {
-                let share = steps / Kernel::FETCHED * stride;
-                Next { rows: Lanes { start, stride }, share }
-            }
-        }
+    /// A panel of so many lanes, while tiles of so many words are multiplied.
+    pub fn panel(start: *const Float, words: usize, lanes: usize) -> Next {
+        Next::plain(start, [1, lanes], words, lanes)
+    }
+
+    /// Plain numbers by lane and step: a row are the lanes of a step, or as many steps of a lane.
+    pub fn plain(start: *const Float, strides: [usize; 2], words: usize, lanes: usize) -> Next {
+        let rows = (words / Kernel::FETCHED).max(1);
+        let (stride, below) = match strides {
+            [stride, 1] => (stride, lanes.div_ceil(rows)),
+            [_, stride] => (stride, usize::MAX),
+        };
+        Next { rows: Lanes { start, stride }, share: rows * stride, below, width: lanes }
     }
 
     /// The rows that a tile brings near.
     pub fn share(&self, tile: usize) -> Lanes {
-        Lanes { start: self.rows.start.wrapping_add(tile * self.share), ..self.rows }
+        let numbers = tile % self.below * self.share + tile / self.below * self.width;
+        Lanes { start: self.rows.start.wrapping_add(numbers), ..self.rows }
     }
 }
 
-/// C = A · B or, where it is `added`, C += A · B of the tile at `c`, whose rows are `c_stride`
-/// apart, with `words` of each lane of A and of a panel of B. On the way, rows of a panel of B are
-/// brought near, or of what it is packed from: those at `next`, one for [`Kernel::FETCHED`] words.
+/// What a tile brings near on its way, a row for each [`Kernel::FETCHED`] words.
+#[derive(Clone, Copy)]
+pub(super) struct Soon {
+    /// The tile of C that is needed next.
+    pub c: Lanes,
+    /// A share of what comes next of B.
+    pub b: Lanes,
+}
+
+/// What becomes of the sums of a tile.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Sums {
+    /// C is them.
+    New,
+    /// They are added to C.
+    Added,
+    /// They go on from C, as if what was multiplied before and now were one.
+    Continued,
+}
+
+/// Multiplies `words` of some lanes of A and of a panel of B. The sums become, as `sums` says, the
+/// tile at `c`, whose rows are `c_stride` apart. On the way, what is needed `soon` is brought near.
 pub(super) type Multiply = unsafe fn(
     words: usize,
     a: Lanes,
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
-    added: bool,
-    next: Lanes,
+    sums: Sums,
+    soon: Soon,
 );
 
 /// What the blocked product needs of an instruction set and a precision.
@@ -75,6 +103,8 @@ pub(super) struct Kernel {
     pub rows: usize,
     /// Columns of a tile of C, which are the lanes of a panel of B.
     pub columns: usize,
+    /// Lanes of a register.
+    pub lanes: usize,
     /// How many numbers along k a word of a panel holds: 1, or 2 of bfloat16.
     pub depth: usize,
     /// How to multiply 1, 2, …, `rows` lanes of A that lie side by side, as in a panel.
@@ -111,25 +141,31 @@ impl Kernel {
     pub const FETCHED: usize = 8;
 }
 
-/// ROWS lanes of A, which are rows where it lies ALONG_K, times two registers of LANES.
+/// ROWS lanes of A, which are rows where it lies ALONG_K, times some REGISTERS of LANES.
 #[inline(always)]
-pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const LANES: usize>(
+pub(super) unsafe fn tile<
+    W: Word,
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const ALONG_K: bool,
+    const LANES: usize,
+>(
     words: usize,
     a: Lanes,
     b: *const W,
     c: *mut Float,
     c_stride: usize,
-    added: bool,
-    next: Lanes,
+    onto: Sums,
+    soon: Soon,
 ) {
-    let mut sums = [[[0.0; LANES]; 2]; ROWS];
+    let mut sums = [[[0.0; LANES]; REGISTERS]; ROWS];
     // Words of a cache line.
     let line = 64 / size_of::<W>();
     let (start, stride) = (a.start.cast::<W>(), a.stride);
     // An address adds up to two strides to a pointer at no cost: so every third row has a pointer.
     // `black_box` keeps the compiler from finding each row by an addition to the one before.
-    const { assert!(ROWS <= 12) };
-    let thirds: [_; 4] = std::array::from_fn(|index| start.wrapping_add(3 * index * stride));
+    const { assert!(ROWS <= 9) };
+    let thirds: [_; 3] = std::array::from_fn(|index| start.wrapping_add(3 * index * stride));
     let thirds = if ALONG_K { black_box(thirds) } else { thirds };
     let number = |row: usize, word: usize| match ALONG_K {
         true => thirds[row / 3].wrapping_add(row % 3 * stride + word),
@@ -137,23 +173,27 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const
     };
     // SAFETY: A and the panel of B hold that many words, and C has room for the tile.
     unsafe {
-        for row in 0..ROWS {
-            let c = c.add(row * c_stride);
-            (0..2 * LANES).step_by(line).for_each(|column| fetch::<FIRST, _>(c.add(column)));
+        if onto == Sums::Continued {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                *sums = *c.add(row * c_stride).cast();
+            }
+        }
+        for row in words.div_ceil(Kernel::FETCHED)..ROWS {
+            fetch_row::<FIRST>(soon.c, row, REGISTERS * LANES);
         }
         for word in 0..words {
             if !ALONG_K {
                 fetch::<FIRST, _>(number(0, word + AHEAD));
-            } else if word % line == 0 {
-                (0..ROWS).for_each(|row| fetch::<FIRST, _>(number(row, word + AHEAD)));
+            } else if word % line < ROWS {
+                let row = word % line;
+                fetch::<FIRST, _>(start.wrapping_add(row * stride + word - row + AHEAD));
             }
             if word % Kernel::FETCHED == 0 {
-                let row = next.start.wrapping_add(word / Kernel::FETCHED * next.stride);
-                (0..2 * LANES)
-                    .step_by(line)
-                    .for_each(|at| fetch::<SECOND, _>(row.wrapping_add(at)));
+                let row = word / Kernel::FETCHED;
+                fetch_row::<FIRST>(soon.c, row.min(ROWS - 1), REGISTERS * LANES);
+                fetch_row::<SECOND>(soon.b, row, REGISTERS * LANES);
             }
-            let b = *b.cast::<[[W; LANES]; 2]>().add(word);
+            let b = *b.cast::<[[W; LANES]; REGISTERS]>().add(word);
             for (row, sums) in sums.iter_mut().enumerate() {
                 let a = *number(row, word);
                 for (sums, b) in sums.iter_mut().zip(&b) {
@@ -162,9 +202,9 @@ pub(super) unsafe fn tile<W: Word, const ROWS: usize, const ALONG_K: bool, const
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            let c = &mut *c.add(row * c_stride).cast::<[[Float; LANES]; 2]>();
+            let c = &mut *c.add(row * c_stride).cast::<[[Float; LANES]; REGISTERS]>();
             for (c, sum) in c.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-                *c = if added { *c + sum } else { *sum };
+                *c = if onto == Sums::Added { *c + sum } else { *sum };
             }
         }
     }
@@ -187,6 +227,15 @@ pub(super) fn fetch<const CACHE: i32, T>(from: *const T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = from;
+}
+
+/// Asks for each cache line of so many numbers of a row.
+#[inline(always)]
+fn fetch_row<const CACHE: i32>(rows: Lanes, row: usize, numbers: usize) {
+    let row = rows.start.wrapping_add(row * rows.stride);
+    for at in (0..numbers).step_by(64 / size_of::<Float>()) {
+        fetch::<CACHE, _>(row.wrapping_add(at));
+    }
 }
 
 /// Multiply-adds that read no memory: the sum of a lane of each chain, so that none is left out.

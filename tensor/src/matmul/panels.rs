@@ -117,8 +117,8 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     let along_k = strides[1] == 1;
     let [outer, inner] = if along_k { [panels, parts] } else { [parts, panels] };
     let ahead = match (along_k, panels) {
-        (true, _) => AHEAD * STEPS,
-        (false, 1) => AHEAD * STEPS * strides[1],
+        (true, _) => STEPS,
+        (false, 1) => 8 * strides[1],
         (false, _) => AHEAD * LANES,
     };
     for outer in 0..outer {

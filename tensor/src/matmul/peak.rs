@@ -18,7 +18,7 @@ const REPEATS: usize = 5;
 /// ```
 pub fn peak_flops() -> f64 {
     let (run, flops): (Registers, usize) = match kernel(precision()) {
-        Some(kernel) => (kernel.registers, kernel.columns * kernel.depth),
+        Some(kernel) => (kernel.registers, 2 * kernel.lanes * kernel.depth),
         None => (portable, 2 * PORTABLE),
     };
     let threads = rayon::current_num_threads();

@@ -1,6 +1,6 @@
 //! The kernels of x86-64.
 
-use super::kernel::{Kernel, Lanes, Word, registers, tile};
+use super::kernel::{Kernel, Lanes, Soon, Sums, Word, registers, tile};
 use super::panels::{self, Packing};
 use crate::simd::InstructionSet;
 use crate::{Float, Precision};
@@ -110,11 +110,11 @@ unsafe fn avx2<const ROWS: usize, const ALONG_K: bool>(
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
-    added: bool,
-    next: Lanes,
+    sums: Sums,
+    soon: Soon,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, ALONG_K, YMM>(words, a, b, c, c_stride, added, next) }
+    unsafe { tile::<Float, ROWS, 2, ALONG_K, YMM>(words, a, b, c, c_stride, sums, soon) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
@@ -124,11 +124,11 @@ unsafe fn avx512<const ROWS: usize, const ALONG_K: bool>(
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
-    added: bool,
-    next: Lanes,
+    sums: Sums,
+    soon: Soon,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, ALONG_K, ZMM>(words, a, b, c, c_stride, added, next) }
+    unsafe { tile::<Float, ROWS, 3, ALONG_K, ZMM>(words, a, b, c, c_stride, sums, soon) }
 }
 
 #[cfg(not(attendant_f64))]
@@ -139,11 +139,11 @@ unsafe fn avx512_bf16<const ROWS: usize, const ALONG_K: bool>(
     b: *const Float,
     c: *mut Float,
     c_stride: usize,
-    added: bool,
-    next: Lanes,
+    sums: Sums,
+    soon: Soon,
 ) {
     // SAFETY: as the caller says; panels of this kernel hold pairs.
-    unsafe { tile::<Pair, ROWS, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, added, next) }
+    unsafe { tile::<Pair, ROWS, 3, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, sums, soon) }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -266,6 +266,7 @@ macro_rules! for_rows {
 static AVX2: Kernel = Kernel {
     rows: 6,
     columns: 2 * YMM,
+    lanes: YMM,
     depth: 1,
     multiply: for_rows!(avx2, false: 1 2 3 4 5 6),
     multiply_rows: Some(for_rows!(avx2, true: 1 2 3 4 5 6)),
@@ -282,30 +283,31 @@ static AVX2_ROUNDED: Kernel = Kernel {
 };
 
 static AVX512: Kernel = Kernel {
-    rows: 12,
-    columns: 2 * ZMM,
+    rows: 8,
+    columns: 3 * ZMM,
+    lanes: ZMM,
     depth: 1,
-    multiply: for_rows!(avx512, false: 1 2 3 4 5 6 7 8 9 10 11 12),
-    multiply_rows: Some(for_rows!(avx512, true: 1 2 3 4 5 6 7 8 9 10 11 12)),
-    pack_a: pack_avx512::<panels::Plain, 12>,
-    pack_b: pack_avx512::<panels::Plain, { 2 * ZMM }>,
+    multiply: for_rows!(avx512, false: 1 2 3 4 5 6 7 8),
+    multiply_rows: Some(for_rows!(avx512, true: 1 2 3 4 5 6 7 8)),
+    pack_a: pack_avx512::<panels::Plain, 8>,
+    pack_b: pack_avx512::<panels::Plain, { 3 * ZMM }>,
     registers: avx512_registers,
 };
 
 static AVX512_ROUNDED: Kernel = Kernel {
     multiply_rows: None,
-    pack_a: pack_avx512::<panels::Rounded, 12>,
-    pack_b: pack_avx512::<panels::Rounded, { 2 * ZMM }>,
+    pack_a: pack_avx512::<panels::Rounded, 8>,
+    pack_b: pack_avx512::<panels::Rounded, { 3 * ZMM }>,
     ..AVX512
 };
 
 #[cfg(not(attendant_f64))]
 static AVX512_BF16: Kernel = Kernel {
     depth: 2,
-    multiply: for_rows!(avx512_bf16, false: 1 2 3 4 5 6 7 8 9 10 11 12),
+    multiply: for_rows!(avx512_bf16, false: 1 2 3 4 5 6 7 8),
     multiply_rows: None,
-    pack_a: pack_avx512::<panels::Paired, 12>,
-    pack_b: pack_avx512::<panels::Paired, { 2 * ZMM }>,
+    pack_a: pack_avx512::<panels::Paired, 8>,
+    pack_b: pack_avx512::<panels::Paired, { 3 * ZMM }>,
     registers: avx512_bf16_registers,
     ..AVX512
 };
