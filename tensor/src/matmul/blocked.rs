@@ -4,30 +4,30 @@
 //! 1. k is cut into ranges, and A and B into blocks whose panels fit in the last cache. All threads
 //!    pack, once for each block ([`panels`](super::panels)). An A in `f32` whose rows run along k is
 //!    not packed, but read where it lies.
-//! 2. C is cut into tiles. A thread takes one and goes along k in steps of [`K_BLOCK`] words: as much
-//!    of A's lanes, of two panels of B, and C's tile stay in the second cache. Shorter steps would read
-//!    and write C more often.
+//! 2. C is cut into tiles. A thread takes one and goes along k in steps of as many words as fit: the
+//!    tile's lanes of A, two panels of B and the tile of C (0.75 MiB in f32 with AVX-512) stay in the
+//!    second cache. Shorter steps would read and write C more often.
 //! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
 //! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
-//! thread packs for itself: a part of a panel of plain numbers right before it multiplies it, in the
-//! first cache, while it asks for what the next is packed from; else a step of k at a time, in the
-//! second.
+//! thread packs for itself: of B a part of a panel right before it is multiplied, in the first cache,
+//! while the tile asks for what the next is packed from.
 //!
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
-//! are: the sum of a step of k in one register, the steps' sums added from the first to the last.
+//! are: a step of k as one register would sum it, the steps' sums added from the first to the last.
 
 use super::factor::Factor;
-use super::kernel::{Kernel, Multiply};
+use super::kernel::{Kernel, Widths};
+use super::panels::Pack;
 use super::product::Output;
 use crate::storage::Buffer;
 use crate::{Float, par};
 use std::ops::Range;
 
-/// Words along k that a register sums up before C is looked at.
-const K_BLOCK: usize = 768;
-/// Words along k that panels hold.
-const K_MOST: usize = 3 * K_BLOCK;
+/// Words along k that panels hold, at most.
+const K_MOST: usize = 3 * 768;
+/// Words along k from one place where it may be cut to the next: a cache line's of `f32`.
+const WORDS: usize = 16;
 /// Words in all panels of a block of A or of B.
 const PANELS: usize = 1 << 21;
 /// Rows and columns of a tile of C, at most.
@@ -65,11 +65,12 @@ struct Panels {
     lanes: Range<usize>,
 }
 
-/// One of the two factors, and how the kernel wants it.
-#[derive(Clone, Copy)]
-enum Side {
-    A,
-    B,
+impl Panels {
+    /// Where those of some lanes are from a word on, and how far one is from the next.
+    fn of(&self, lanes: &Range<usize>, width: usize, word: usize) -> (*const Float, usize) {
+        let start = (lanes.start - self.lanes.start) / width * self.stride + word * width;
+        (self.buffer.as_slice()[start..].as_ptr(), self.stride)
+    }
 }
 
 /// A tile of C, and the range of k that is added to it.
@@ -85,17 +86,17 @@ impl Blocked<'_> {
     /// # Safety
     /// No other thread may read or write C.
     pub unsafe fn run(&self) {
-        let depth = self.kernel.depth;
+        let Kernel { rows: height, columns: width, depth, pack_a, pack_b, .. } = *self.kernel;
         let tile = self.tile_sizes();
         let packs_a = self.n > tile[1] && self.in_place().is_none();
-        for k in ranges(0..self.k, K_MOST * depth, 1) {
+        for k in ranges(0..self.k, K_MOST * depth, WORDS * depth) {
             let most = PANELS / k.len().div_ceil(depth);
             let mut a = None;
-            for columns in ranges(0..self.n, most.max(tile[1]), self.kernel.columns) {
-                let b = (self.m > tile[0]).then(|| self.pack(Side::B, &columns, &k));
-                for rows in ranges(0..self.m, most.max(tile[0]), self.kernel.rows) {
+            for columns in ranges(0..self.n, most.max(tile[1]), width) {
+                let b = (self.m > tile[0]).then(|| self.pack(&self.b, pack_b, width, &columns, &k));
+                for rows in ranges(0..self.m, most.max(tile[0]), height) {
                     if packs_a && a.as_ref().is_none_or(|a: &Panels| a.lanes != rows) {
-                        a = Some(self.pack(Side::A, &rows, &k));
+                        a = Some(self.pack(&self.a, pack_a, height, &rows, &k));
                     }
                     let tiles = self.tiles(tile, &rows, &columns, &k);
                     // SAFETY: tiles are disjoint, and C is ours.
@@ -108,7 +109,7 @@ impl Blocked<'_> {
 
     /// A where the kernel reads it as it lies, how far its rows are from each other, and what
     /// multiplies them.
-    fn in_place(&self) -> Option<(&[Float], usize, &'static [Multiply])> {
+    fn in_place(&self) -> Option<(&[Float], usize, Widths)> {
         let (numbers, stride) = self.a.plain_lanes()?;
         Some((numbers, stride, self.kernel.multiply_rows?))
     }
@@ -124,12 +125,18 @@ impl Blocked<'_> {
     /// Rows and columns of a tile: less than at most where there would be too few of them.
     fn tile_sizes(&self) -> [usize; 2] {
         let [mut rows, mut columns] = TILE;
+        let Kernel { rows: height, columns: width, .. } = *self.kernel;
+        // Where one tile is as high as C, cutting it would have each part pack all of B.
+        let [least_rows, least_columns] = match self.m <= rows {
+            true => [rows, width],
+            false => [2 * height, 4 * width],
+        };
         if self.shared {
             while self.m.div_ceil(rows) * self.n.div_ceil(columns) < TILES {
-                if columns > 4 * self.kernel.columns {
-                    columns /= 2;
-                } else if rows > 2 * self.kernel.rows {
-                    rows /= 2;
+                if columns > least_columns {
+                    columns = (columns / 2).next_multiple_of(width);
+                } else if rows > least_rows {
+                    rows = (rows / 2).next_multiple_of(height);
                 } else {
                     break;
                 }
@@ -158,16 +165,15 @@ impl Blocked<'_> {
             .collect()
     }
 
-    fn side(&self, side: Side) -> (&Factor<'_>, super::panels::Pack, usize) {
-        match side {
-            Side::A => (&self.a, self.kernel.pack_a, self.kernel.rows),
-            Side::B => (&self.b, self.kernel.pack_b, self.kernel.columns),
-        }
-    }
-
     /// The panels of some lanes and all of a range of k.
-    fn pack(&self, side: Side, lanes: &Range<usize>, k: &Range<usize>) -> Panels {
-        let (factor, pack, width) = self.side(side);
+    fn pack(
+        &self,
+        factor: &Factor<'_>,
+        pack: Pack,
+        width: usize,
+        lanes: &Range<usize>,
+        k: &Range<usize>,
+    ) -> Panels {
         let depth = self.kernel.depth;
         let stride = k.len().div_ceil(depth) * width;
         let mut buffer = Buffer::stale(lanes.len().div_ceil(width) * stride);

@@ -1,21 +1,20 @@
 //! The innermost part of the blocked product, a tile of C in registers, and which kernels there are.
 //!
-//! A tile has as many rows as fit in registers beside some registers of a row of B: eight beside
-//! three with AVX-512, six beside two with AVX2. For each k the row of B is loaded, and each number of
-//! the column of A is broadcast and multiplied with it: as many fused multiply-adds for each
-//! broadcast, and no look at C until the sums are whole. The compiler unrolls the tile and keeps it in
-//! registers, which a look at the assembly confirms for each kernel (as many FMA as registers of sums,
-//! none of them on the stack); left to find the multiply-adds of a register by itself, it did so for
-//! some numbers of rows only.
+//! A tile has as many rows as fit in registers beside those of a row of B: eight beside three with
+//! AVX-512, six beside two with AVX2. For each k the row of B is loaded, and each number of the column
+//! of A is broadcast: a fused multiply-add for each register of B, and no look at C until the sums are
+//! whole. The compiler unrolls the tile and keeps it in registers, which a look at the assembly
+//! confirms for each kernel (as many FMA as registers of sums, none of them on the stack); left to
+//! find the multiply-adds of a register by itself, it did so for some numbers of rows only.
 //!
 //! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
-//! it saves. Few rows are near enough to each other for the ways of the first cache, even where they
-//! lie a multiple of its size apart. Otherwise each word of a tile lies in a cache line of its own, and
-//! A is packed.
+//! it saves. Eight rows are few enough for the twelve ways of a first cache, even where they lie a
+//! multiple of 4 KiB apart. Where A's rows do not run along k, each word of a tile lies in a cache line
+//! of its own, and A is packed.
 //!
 //! What is needed soon is asked for in time, and a little at a time: a first cache waits for some
-//! sixteen lines at once, and for no other while they are on their way. So the next tile of C comes row
-//! by row while this one is summed up, as does the next panel of B, and A some words ahead.
+//! sixteen lines at once, and for no other while they are on their way. So the next tile of C comes
+//! row by row while this one is summed up, as does the next panel of B, and A some words ahead.
 
 use super::panels::Pack;
 use super::peak::{CHAINS, Registers};
@@ -29,6 +28,13 @@ use std::hint::black_box;
 pub(super) struct Lanes {
     pub start: *const Float,
     pub stride: usize,
+}
+
+impl Lanes {
+    /// The same, after some rows.
+    pub fn after(self, rows: usize) -> Lanes {
+        Lanes { start: self.start.wrapping_add(rows * self.stride), ..self }
+    }
 }
 
 /// The panel of B that comes next, or what it is packed from: each of the first few tiles of C brings
@@ -97,6 +103,9 @@ pub(super) type Multiply = unsafe fn(
     soon: Soon,
 );
 
+/// How to multiply with 1, 2, … registers of a panel of B: 1, 2, … lanes of A.
+pub(super) type Widths = &'static [&'static [Multiply]];
+
 /// What the blocked product needs of an instruction set and a precision.
 pub(super) struct Kernel {
     /// Rows of a tile of C, which are the lanes of a panel of A.
@@ -107,10 +116,13 @@ pub(super) struct Kernel {
     pub lanes: usize,
     /// How many numbers along k a word of a panel holds: 1, or 2 of bfloat16.
     pub depth: usize,
-    /// How to multiply 1, 2, …, `rows` lanes of A that lie side by side, as in a panel.
-    pub multiply: &'static [Multiply],
+    /// Words along k that are summed up before C is looked at: as many of a tile's lanes of A, and of
+    /// two panels of B, stay in the second cache.
+    pub step: usize,
+    /// How to multiply lanes of A that lie side by side, as in a panel.
+    pub multiply: Widths,
     /// The same for rows of A; `None` where A's numbers are rounded on the way into panels.
-    pub multiply_rows: Option<&'static [Multiply]>,
+    pub multiply_rows: Option<Widths>,
     /// How panels of A are made.
     pub pack_a: Pack,
     /// How panels of B are made.
@@ -141,12 +153,14 @@ impl Kernel {
     pub const FETCHED: usize = 8;
 }
 
-/// ROWS lanes of A, which are rows where it lies ALONG_K, times some REGISTERS of LANES.
+/// ROWS lanes of A, which are rows where it lies ALONG_K, times the first REGISTERS of LANES of a PANEL
+/// of B.
 #[inline(always)]
 pub(super) unsafe fn tile<
     W: Word,
     const ROWS: usize,
     const REGISTERS: usize,
+    const PANEL: usize,
     const ALONG_K: bool,
     const LANES: usize,
 >(
@@ -164,7 +178,7 @@ pub(super) unsafe fn tile<
     let (start, stride) = (a.start.cast::<W>(), a.stride);
     // An address adds up to two strides to a pointer at no cost: so every third row has a pointer.
     // `black_box` keeps the compiler from finding each row by an addition to the one before.
-    const { assert!(ROWS <= 9) };
+    const { assert!(ROWS <= 9 && ROWS <= 64 / size_of::<W>()) };
     let thirds: [_; 3] = std::array::from_fn(|index| start.wrapping_add(3 * index * stride));
     let thirds = if ALONG_K { black_box(thirds) } else { thirds };
     let number = |row: usize, word: usize| match ALONG_K {
@@ -190,10 +204,11 @@ pub(super) unsafe fn tile<
             }
             if word % Kernel::FETCHED == 0 {
                 let row = word / Kernel::FETCHED;
+                // After the last row, that one again: no branch.
                 fetch_row::<FIRST>(soon.c, row.min(ROWS - 1), REGISTERS * LANES);
                 fetch_row::<SECOND>(soon.b, row, REGISTERS * LANES);
             }
-            let b = *b.cast::<[[W; LANES]; REGISTERS]>().add(word);
+            let b = *b.add(word * PANEL * LANES).cast::<[[W; LANES]; REGISTERS]>();
             for (row, sums) in sums.iter_mut().enumerate() {
                 let a = *number(row, word);
                 for (sums, b) in sums.iter_mut().zip(&b) {
@@ -229,10 +244,11 @@ pub(super) fn fetch<const CACHE: i32, T>(from: *const T) {
     let _ = from;
 }
 
-/// Asks for each cache line of so many numbers of a row.
+/// Asks for as many cache lines as so many numbers of a row fill, and not for the rest of a line at its
+/// end.
 #[inline(always)]
 fn fetch_row<const CACHE: i32>(rows: Lanes, row: usize, numbers: usize) {
-    let row = rows.start.wrapping_add(row * rows.stride);
+    let row = rows.after(row).start;
     for at in (0..numbers).step_by(64 / size_of::<Float>()) {
         fetch::<CACHE, _>(row.wrapping_add(at));
     }

@@ -95,8 +95,11 @@ impl Packing for Paired {
 /// Steps along k that are packed of one panel before the next: few enough that the parts of memory
 /// that neighbouring panels share are still in the cache.
 const STEPS: usize = 16;
-/// So many parts further, memory is asked for.
-const AHEAD: usize = 4;
+/// Where memory runs from panel to panel, it is asked for so many panels further.
+const PANELS_AHEAD: usize = 4;
+/// Where it is one panel, so many steps further: the lines of more steps, if they lie a multiple of
+/// 4 KiB apart, are not kept until they are read.
+const STEPS_AHEAD: usize = 8;
 /// Numbers in a cache line.
 const LINE: usize = 64 / size_of::<Float>();
 
@@ -118,8 +121,8 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     let [outer, inner] = if along_k { [panels, parts] } else { [parts, panels] };
     let ahead = match (along_k, panels) {
         (true, _) => STEPS,
-        (false, 1) => 8 * strides[1],
-        (false, _) => AHEAD * LANES,
+        (false, 1) => STEPS_AHEAD * strides[1],
+        (false, _) => PANELS_AHEAD * LANES,
     };
     for outer in 0..outer {
         for inner in 0..inner {

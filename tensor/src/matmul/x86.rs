@@ -104,7 +104,12 @@ impl Word for Pair {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const ROWS: usize, const ALONG_K: bool>(
+unsafe fn avx2<
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const PANEL: usize,
+    const ALONG_K: bool,
+>(
     words: usize,
     a: Lanes,
     b: *const Float,
@@ -114,11 +119,18 @@ unsafe fn avx2<const ROWS: usize, const ALONG_K: bool>(
     soon: Soon,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 2, ALONG_K, YMM>(words, a, b, c, c_stride, sums, soon) }
+    unsafe {
+        tile::<Float, ROWS, REGISTERS, PANEL, ALONG_K, YMM>(words, a, b, c, c_stride, sums, soon)
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512<const ROWS: usize, const ALONG_K: bool>(
+unsafe fn avx512<
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const PANEL: usize,
+    const ALONG_K: bool,
+>(
     words: usize,
     a: Lanes,
     b: *const Float,
@@ -128,12 +140,19 @@ unsafe fn avx512<const ROWS: usize, const ALONG_K: bool>(
     soon: Soon,
 ) {
     // SAFETY: as the caller says.
-    unsafe { tile::<Float, ROWS, 3, ALONG_K, ZMM>(words, a, b, c, c_stride, sums, soon) }
+    unsafe {
+        tile::<Float, ROWS, REGISTERS, PANEL, ALONG_K, ZMM>(words, a, b, c, c_stride, sums, soon)
+    }
 }
 
 #[cfg(not(attendant_f64))]
 #[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512_bf16<const ROWS: usize, const ALONG_K: bool>(
+unsafe fn avx512_bf16<
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const PANEL: usize,
+    const ALONG_K: bool,
+>(
     words: usize,
     a: Lanes,
     b: *const Float,
@@ -143,7 +162,17 @@ unsafe fn avx512_bf16<const ROWS: usize, const ALONG_K: bool>(
     soon: Soon,
 ) {
     // SAFETY: as the caller says; panels of this kernel hold pairs.
-    unsafe { tile::<Pair, ROWS, 3, ALONG_K, ZMM>(words, a, b.cast(), c, c_stride, sums, soon) }
+    unsafe {
+        tile::<Pair, ROWS, REGISTERS, PANEL, ALONG_K, ZMM>(
+            words,
+            a,
+            b.cast(),
+            c,
+            c_stride,
+            sums,
+            soon,
+        )
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -258,9 +287,15 @@ pub(super) unsafe fn transposed(rows: [__m256; 8]) -> [__m256; 8] {
     }
 }
 
-/// A function instantiated for each number of rows of A, which lie ALONG_K or in a panel.
-macro_rules! for_rows {
-    ($tile:ident, $along_k:literal: $($rows:literal)*) => { &[$($tile::<$rows, $along_k>),*] };
+/// A function instantiated for each number of registers of a panel, and each number of rows of A,
+/// which lie ALONG_K or in a panel.
+macro_rules! widths {
+    ($tile:ident, $along_k:literal, $panel:literal: $($registers:literal)*; $rows:tt) => {
+        &[$(widths!(@ $tile, $along_k, $panel, $registers, $rows)),*]
+    };
+    (@ $tile:ident, $along_k:literal, $panel:literal, $width:literal, [$($rows:literal)*]) => {
+        &[$($tile::<$rows, $width, $panel, $along_k>),*]
+    };
 }
 
 static AVX2: Kernel = Kernel {
@@ -268,8 +303,9 @@ static AVX2: Kernel = Kernel {
     columns: 2 * YMM,
     lanes: YMM,
     depth: 1,
-    multiply: for_rows!(avx2, false: 1 2 3 4 5 6),
-    multiply_rows: Some(for_rows!(avx2, true: 1 2 3 4 5 6)),
+    step: 256,
+    multiply: widths!(avx2, false, 2: 1 2; [1 2 3 4 5 6]),
+    multiply_rows: Some(widths!(avx2, true, 2: 1 2; [1 2 3 4 5 6])),
     pack_a: pack_avx2::<panels::Plain, 6>,
     pack_b: pack_avx2::<panels::Plain, { 2 * YMM }>,
     registers: avx2_registers,
@@ -287,8 +323,9 @@ static AVX512: Kernel = Kernel {
     columns: 3 * ZMM,
     lanes: ZMM,
     depth: 1,
-    multiply: for_rows!(avx512, false: 1 2 3 4 5 6 7 8),
-    multiply_rows: Some(for_rows!(avx512, true: 1 2 3 4 5 6 7 8)),
+    step: 768,
+    multiply: widths!(avx512, false, 3: 1 2 3; [1 2 3 4 5 6 7 8]),
+    multiply_rows: Some(widths!(avx512, true, 3: 1 2 3; [1 2 3 4 5 6 7 8])),
     pack_a: pack_avx512::<panels::Plain, 8>,
     pack_b: pack_avx512::<panels::Plain, { 3 * ZMM }>,
     registers: avx512_registers,
@@ -304,7 +341,7 @@ static AVX512_ROUNDED: Kernel = Kernel {
 #[cfg(not(attendant_f64))]
 static AVX512_BF16: Kernel = Kernel {
     depth: 2,
-    multiply: for_rows!(avx512_bf16, false: 1 2 3 4 5 6 7 8),
+    multiply: widths!(avx512_bf16, false, 3: 1 2 3; [1 2 3 4 5 6 7 8]),
     multiply_rows: None,
     pack_a: pack_avx512::<panels::Paired, 8>,
     pack_b: pack_avx512::<panels::Paired, { 3 * ZMM }>,
