@@ -9,7 +9,7 @@
 //!    second cache. Shorter steps would read and write C more often.
 //! 3. The [`kernel`](super::kernel) multiplies rows or a panel of A by a panel of B in registers.
 //!
-//! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) its
+//! What only one tile needs (B when C is no higher than a tile, as for few rows times a weight) a
 //! thread packs for itself: of B a part of a panel right before it is multiplied, in the first cache,
 //! while the tile asks for what the next is packed from.
 //!
@@ -32,6 +32,8 @@ const WORDS: usize = 16;
 const PANELS: usize = 1 << 21;
 /// Rows and columns of a tile of C, at most.
 const TILE: [usize; 2] = [96, 480];
+/// Up to so many rows are one tile, and B is not packed for all.
+const FEW: usize = 192;
 /// As many tiles are worth having: threads that end at different times wait for each other.
 const TILES: usize = 24;
 /// Lanes and steps along k that a thread packs at a time, where memory runs from lane to lane and
@@ -126,11 +128,11 @@ impl Blocked<'_> {
     fn tile_sizes(&self) -> [usize; 2] {
         let [mut rows, mut columns] = TILE;
         let Kernel { rows: height, columns: width, .. } = *self.kernel;
-        // Where one tile is as high as C, cutting it would have each part pack all of B.
-        let [least_rows, least_columns] = match self.m <= rows {
-            true => [rows, width],
-            false => [2 * height, 4 * width],
-        };
+        let [mut least_rows, mut least_columns] = [2 * height, 4 * width];
+        if self.m <= FEW {
+            // Two tiles, one below the other, would each pack all of B.
+            [rows, least_rows, least_columns] = [self.m, self.m, width];
+        }
         if self.shared {
             while self.m.div_ceil(rows) * self.n.div_ceil(columns) < TILES {
                 if columns > least_columns {
