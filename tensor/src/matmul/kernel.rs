@@ -178,7 +178,7 @@ pub(super) unsafe fn tile<
     let (start, stride) = (a.start.cast::<W>(), a.stride);
     // An address adds up to two strides to a pointer at no cost: so every third row has a pointer.
     // `black_box` keeps the compiler from finding each row by an addition to the one before.
-    const { assert!(ROWS <= 9 && ROWS <= 64 / size_of::<W>()) };
+    const { assert!(ROWS <= 9) };
     let thirds: [_; 3] = std::array::from_fn(|index| start.wrapping_add(3 * index * stride));
     let thirds = if ALONG_K { black_box(thirds) } else { thirds };
     let number = |row: usize, word: usize| match ALONG_K {
@@ -198,9 +198,8 @@ pub(super) unsafe fn tile<
         for word in 0..words {
             if !ALONG_K {
                 fetch::<FIRST, _>(number(0, word + AHEAD));
-            } else if word % line < ROWS {
-                let row = word % line;
-                fetch::<FIRST, _>(start.wrapping_add(row * stride + word - row + AHEAD));
+            } else if word % line == 0 {
+                (0..ROWS).for_each(|row| fetch::<FIRST, _>(number(row, word + AHEAD)));
             }
             if word % Kernel::FETCHED == 0 {
                 let row = word / Kernel::FETCHED;
