@@ -26,13 +26,14 @@ use std::ops::Range;
 
 /// Words along k that panels hold, at most.
 const K_MOST: usize = 3 * 768;
-/// Words along k from one place where it may be cut to the next: a cache line's of `f32`.
-const WORDS: usize = 16;
+/// Words along k from one place where it may be cut to the next: a cache line of `f32`, or the longest
+/// block of packed rows, which is unpacked whole.
+const WORDS: [usize; 2] = [16, 256];
 /// Words in all panels of a block of A or of B.
 const PANELS: usize = 1 << 21;
 /// Rows and columns of a tile of C, at most.
 const TILE: [usize; 2] = [96, 480];
-/// Up to so many rows are one tile, and B is not packed for all.
+/// Up to so many rows are one tile, which packs B for itself.
 const FEW: usize = 192;
 /// As many tiles are worth having: threads that end at different times wait for each other.
 const TILES: usize = 24;
@@ -91,11 +92,13 @@ impl Blocked<'_> {
         let Kernel { rows: height, columns: width, depth, pack_a, pack_b, .. } = *self.kernel;
         let tile = self.tile_sizes();
         let packs_a = self.n > tile[1] && self.in_place().is_none();
-        for k in ranges(0..self.k, K_MOST * depth, WORDS * depth) {
+        let packs_b = self.m > tile[0] || self.b.is_packed_by_step();
+        for k in ranges(0..self.k, K_MOST * depth, self.words() * depth) {
             let most = PANELS / k.len().div_ceil(depth);
+            let most_columns = if packs_b { most.max(tile[1]) } else { self.n };
             let mut a = None;
-            for columns in ranges(0..self.n, most.max(tile[1]), width) {
-                let b = (self.m > tile[0]).then(|| self.pack(&self.b, pack_b, width, &columns, &k));
+            for columns in ranges(0..self.n, most_columns, width) {
+                let b = packs_b.then(|| self.pack(&self.b, pack_b, width, &columns, &k));
                 for rows in ranges(0..self.m, most.max(tile[0]), height) {
                     if packs_a && a.as_ref().is_none_or(|a: &Panels| a.lanes != rows) {
                         a = Some(self.pack(&self.a, pack_a, height, &rows, &k));
@@ -107,6 +110,11 @@ impl Blocked<'_> {
                 }
             }
         }
+    }
+
+    /// Words along k from one place where it may be cut to the next.
+    fn words(&self) -> usize {
+        WORDS[usize::from(!self.b.is_plain())]
     }
 
     /// A where the kernel reads it as it lies, how far its rows are from each other, and what
@@ -128,9 +136,10 @@ impl Blocked<'_> {
     fn tile_sizes(&self) -> [usize; 2] {
         let [mut rows, mut columns] = TILE;
         let Kernel { rows: height, columns: width, .. } = *self.kernel;
+        // A tile that is larger is cut where there are too few.
         let [mut least_rows, mut least_columns] = [2 * height, 4 * width];
-        if self.m <= FEW {
-            // Two tiles, one below the other, would each pack all of B.
+        if self.m <= FEW && self.n.div_ceil(width) >= TILES / 2 {
+            // Cut into rows, B would be packed for all, and come from a cache further off.
             [rows, least_rows, least_columns] = [self.m, self.m, width];
         }
         if self.shared {
@@ -184,7 +193,7 @@ impl Blocked<'_> {
         let parts: Vec<_> = ranges(lanes.clone(), most[0], width)
             .into_iter()
             .flat_map(|lanes| {
-                let steps = ranges(k.clone(), most[1], depth);
+                let steps = ranges(k.clone(), most[1], WORDS[0] * depth);
                 steps.into_iter().map(move |k| (lanes.clone(), k))
             })
             .collect();

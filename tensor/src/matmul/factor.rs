@@ -29,6 +29,11 @@ impl Factor<'_> {
         matches!(self, Factor::Plain { .. })
     }
 
+    /// Whether each step is a packed row, of which whole blocks of lanes are unpacked.
+    pub fn is_packed_by_step(&self) -> bool {
+        matches!(self, Factor::Steps(_))
+    }
+
     /// Plain numbers whose lanes run along k, and how far the next lane is.
     pub fn plain_lanes(&self) -> Option<(&[Float], usize)> {
         match *self {

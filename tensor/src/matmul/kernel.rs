@@ -8,9 +8,9 @@
 //! find the multiply-adds of a register by itself, it did so for some numbers of rows only.
 //!
 //! A in plain numbers is read where it lies if its rows run along k: filling a panel costs more than
-//! it saves. Eight rows are few enough for the twelve ways of a first cache, even where they lie a
-//! multiple of 4 KiB apart. Where A's rows do not run along k, each word of a tile lies in a cache line
-//! of its own, and A is packed.
+//! it saves. Eight rows are few enough for the twelve ways of Intel's first cache, even where they lie
+//! a multiple of 4 KiB apart; AMD's eight were not measured. Where A's rows do not run along k, each
+//! word of a tile lies in a cache line of its own, and A is packed.
 //!
 //! What is needed soon is asked for in time, and a little at a time: a first cache waits for some
 //! sixteen lines at once, and for no other while they are on their way. So the next tile of C comes
@@ -117,7 +117,7 @@ pub(super) struct Kernel {
     /// How many numbers along k a word of a panel holds: 1, or 2 of bfloat16.
     pub depth: usize,
     /// Words along k that are summed up before C is looked at: as many of a tile's lanes of A, and of
-    /// two panels of B, stay in the second cache.
+    /// two panels of B, stay in the second cache, which is smaller where there is only AVX2.
     pub step: usize,
     /// How to multiply lanes of A that lie side by side, as in a panel.
     pub multiply: Widths,
@@ -149,7 +149,8 @@ pub(super) trait Word: Copy {
 }
 
 impl Kernel {
-    /// A tile brings near a row for so many words: as many tiles bring a panel.
+    /// A tile brings near a row for so many words: as many tiles bring a panel of words, and twice as
+    /// many the steps of pairs.
     pub const FETCHED: usize = 8;
 }
 

@@ -119,6 +119,7 @@ pub(super) unsafe fn pack<P: Packing, const LANES: usize>(
     // As memory runs: along k first, or from lane to lane.
     let along_k = strides[1] == 1;
     let [outer, inner] = if along_k { [panels, parts] } else { [parts, panels] };
+    // Along k the next part is asked for.
     let ahead = match (along_k, panels) {
         (true, _) => STEPS,
         (false, 1) => STEPS_AHEAD * strides[1],

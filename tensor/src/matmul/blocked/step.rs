@@ -1,6 +1,6 @@
 //! A tile of C: its lanes of A and panels of B, step of k by step of k.
 
-use super::{Blocked, Panels, Tile, WORDS, ranges};
+use super::{Blocked, Panels, Tile, ranges};
 use crate::Float;
 use crate::matmul::factor::Factor;
 use crate::matmul::kernel::{Kernel, Lanes, Next, Soon, Sums, Widths};
@@ -8,10 +8,21 @@ use crate::matmul::product::add;
 use crate::storage::Buffer;
 use std::ops::Range;
 
-/// Words along k of a panel that is packed right before it is multiplied.
-const PART: usize = 128;
-/// The same of packed rows, whose blocks are unpacked whole: as long as the longest.
-const PACKED_PART: usize = 256;
+/// Words along k of a panel that is packed right before it is multiplied: of plain numbers, and of
+/// packed ones, whose longest block it is.
+const PART: [usize; 2] = [128, 256];
+
+/// The panels of a factor: shared, or room for what a tile packs for itself.
+enum Held<'a> {
+    Shared(&'a Panels),
+    Own(Buffer),
+}
+
+impl<'a> Held<'a> {
+    fn new(shared: Option<&'a Panels>, room: usize) -> Held<'a> {
+        shared.map_or_else(|| Held::Own(Buffer::stale(room)), Held::Shared)
+    }
+}
 
 /// The lanes of a tile of A, and what multiplies them.
 #[derive(Clone, Copy)]
@@ -31,14 +42,6 @@ impl Left {
         let start = self.lanes.start.wrapping_add(words * self.word);
         Left { lanes: Lanes { start, ..self.lanes }, ..self }
     }
-}
-
-/// The panels of B of a tile, for a step of k.
-enum Right<'a> {
-    /// The first one, and words from it to the next.
-    Packed(*const Float, usize),
-    /// Room for a part of one, packed when its turn comes.
-    Room(&'a mut Buffer),
 }
 
 /// Lanes of A times a panel of B, and where the sums go.
@@ -62,23 +65,15 @@ impl Blocked<'_> {
     /// No other thread may read or write the tile.
     pub(super) unsafe fn tile(&self, tile: &Tile, a: Option<&Panels>, b: Option<&Panels>) {
         let Kernel { rows, columns, depth, step, .. } = *self.kernel;
-        let own_a = a.is_none() && self.in_place().is_none();
-        let mut own_a = own_a.then(|| Buffer::stale(tile.rows.len().next_multiple_of(rows) * step));
-        let mut own_b = b.is_none().then(|| Buffer::stale(columns * self.part()));
+        let height = if self.in_place().is_some() { 0 } else { tile.rows.len() };
+        let mut a = Held::new(a, height.next_multiple_of(rows) * step);
+        let mut b = Held::new(b, columns * self.part());
         let mut aside = None;
-        for k in ranges(tile.k.clone(), step * depth, WORDS * depth) {
-            let word = (k.start - tile.k.start) / depth;
-            let a = self.left(a, own_a.as_mut(), &tile.rows, &k, word);
-            let b = match (b, &mut own_b) {
-                (None, Some(room)) => Right::Room(room),
-                (Some(panels), _) => {
-                    let (first, stride) = panels.of(&tile.columns, columns, word);
-                    Right::Packed(first, stride)
-                }
-                (None, None) => unreachable!("room where nothing is shared"),
-            };
+        for k in ranges(tile.k.clone(), step * depth, self.words() * depth) {
+            let a = self.left(&mut a, &tile.rows, &k, (k.start - tile.k.start) / depth);
+            let added = self.added || k.start > 0;
             // SAFETY: A and the panels hold these lanes and steps; the tile is ours.
-            unsafe { self.step(tile, &k, a, b, &mut aside, self.added || k.start > 0) };
+            unsafe { self.step(tile, &k, a, &mut b, &mut aside, added) };
         }
         if let (Some(row), true) = (self.row, tile.k.end == self.k) {
             let row = &row[tile.columns.clone()];
@@ -92,19 +87,12 @@ impl Blocked<'_> {
 
     /// Words of a part of a panel of B.
     fn part(&self) -> usize {
-        if self.b.is_plain() { PART } else { PACKED_PART }
+        PART[usize::from(!self.b.is_plain())]
     }
 
-    /// The lanes of a tile of A for a step of k: where they lie, or in panels, which are shared, or
-    /// the tile's own and packed just now.
-    fn left(
-        &self,
-        shared: Option<&Panels>,
-        own: Option<&mut Buffer>,
-        rows: &Range<usize>,
-        k: &Range<usize>,
-        word: usize,
-    ) -> Left {
+    /// The lanes of a tile of A for a step of k, from a word of the panels on: where they lie, or in
+    /// panels, the tile's own packed just now.
+    fn left(&self, held: &mut Held, rows: &Range<usize>, k: &Range<usize>, word: usize) -> Left {
         let Kernel { rows: height, depth, pack_a, multiply, .. } = *self.kernel;
         if let Some((numbers, stride, multiply)) = self.in_place() {
             let numbers = &numbers[rows.start * stride + k.start..];
@@ -112,16 +100,15 @@ impl Blocked<'_> {
             let lanes = Lanes { start, stride };
             return Left { lanes, stride: height * stride, word: 1, multiply };
         }
-        let (start, stride) = match (shared, own) {
-            (Some(panels), _) => panels.of(rows, height, word),
-            (None, Some(own)) => {
-                let out = own.as_mut_slice().as_mut_ptr();
+        let (start, stride) = match held {
+            Held::Shared(panels) => panels.of(rows, height, word),
+            Held::Own(room) => {
+                let out = room.as_mut_slice().as_mut_ptr();
                 let stride = k.len().div_ceil(depth) * height;
-                // SAFETY: the buffer has room for the tile's lanes and a step of each.
+                // SAFETY: there is room for the tile's lanes and a step of each.
                 unsafe { self.a.pack(pack_a, rows, k, out, stride) };
                 (out.cast_const(), stride)
             }
-            (None, None) => unreachable!("room where nothing is shared"),
         };
         Left { lanes: Lanes { start, stride: height }, stride, word: height, multiply }
     }
@@ -136,88 +123,97 @@ impl Blocked<'_> {
         tile: &Tile,
         k: &Range<usize>,
         a: Left,
-        mut b: Right,
+        b: &mut Held,
         aside: &mut Option<Buffer>,
         added: bool,
     ) {
-        let Kernel { columns, lanes, depth, pack_b, .. } = *self.kernel;
-        let mut aside = || {
-            let sums = aside.get_or_insert_with(|| Buffer::stale(tile.rows.len() * columns));
-            Lanes { start: sums.as_mut_slice().as_mut_ptr(), stride: columns }
+        let Kernel { columns, lanes, depth, .. } = *self.kernel;
+        let parts = match b {
+            Held::Shared(_) => vec![k.clone()],
+            Held::Own(_) => ranges(k.clone(), self.part() * depth, self.words() * depth),
         };
+        let rows = tile.rows.len();
         let c = |column: usize| Lanes {
             start: self.c.at(tile.rows.start * self.c_stride + column),
             stride: self.c_stride,
         };
-        for (panel, column) in tile.columns.clone().step_by(columns).enumerate() {
+        for column in tile.columns.clone().step_by(columns) {
             let end = tile.columns.end.min(column + columns);
-            let (width, rows) = (end - column, tile.rows.len());
             let is_last = end == tile.columns.end;
             let after = c(if is_last { tile.columns.start } else { end });
             // The sums of parts are looked at again and again. Rows of C may lie a multiple of 4 KiB
             // apart, which a first cache does not keep: aside they are near.
-            let whole = width % lanes == 0 && matches!(b, Right::Packed(..));
-            let (out, sums) = match (whole, added) {
-                (true, true) => (c(column), Sums::Added),
-                (true, false) => (c(column), Sums::New),
-                (false, _) => (aside(), Sums::New),
+            let whole = (end - column) % lanes == 0 && parts.len() == 1;
+            let out = if whole {
+                c(column)
+            } else {
+                let sums = aside.get_or_insert_with(|| Buffer::stale(rows * columns));
+                Lanes { start: sums.as_mut_slice().as_mut_ptr(), stride: columns }
             };
-            match &mut b {
-                Right::Packed(first, stride) => {
-                    let words = k.len().div_ceil(depth);
-                    let b = first.wrapping_add(panel * *stride);
-                    let next = match is_last {
-                        true => first.wrapping_add(words * columns),
-                        false => b.wrapping_add(*stride),
-                    };
-                    let next = Next::panel(next, words, columns);
-                    let c = [c(column), after];
-                    // SAFETY: as the caller says.
-                    unsafe {
-                        self.strip(Strip { words, a, b, rows, columns: width, out, sums, next, c })
-                    };
-                }
-                Right::Room(room) => {
-                    let b = room.as_mut_slice().as_mut_ptr();
-                    for start in k.clone().step_by(self.part() * depth) {
-                        let part = start..k.end.min(start + self.part() * depth);
-                        let words = part.len().div_ceil(depth);
-                        let (lane, step, c) = match (part.end < k.end, is_last) {
-                            (true, _) => (column, part.end, [out, out]),
-                            (false, false) => (end, k.start, [c(column), after]),
-                            (false, true) => (tile.columns.start, k.end, [c(column), after]),
-                        };
-                        let next = match self.b {
-                            Factor::Plain { numbers, strides } => {
-                                let from = lane * strides[0] + step * strides[1];
-                                let from = numbers.as_ptr().wrapping_add(from);
-                                Next::plain(from, strides, words, columns)
-                            }
-                            _ => Next::panel(b, words, columns), // which is near
-                        };
-                        let a = a.after((start - k.start) / depth);
-                        let sums = if start == k.start { sums } else { Sums::Continued };
-                        // SAFETY: as the caller says; there is room for a part of a panel.
-                        unsafe {
-                            self.b.pack(pack_b, &(column..end), &part, b, 0);
-                            self.strip(Strip {
-                                words,
-                                a,
-                                b,
-                                rows,
-                                columns: width,
-                                out,
-                                sums,
-                                next,
-                                c,
-                            });
-                        }
-                    }
-                }
+            for part in &parts {
+                let words = part.len().div_ceil(depth);
+                let ends = part.end == k.end;
+                let (b, next) = self.right(b, tile, k, part, column);
+                let sums = match (part.start > k.start, whole && added) {
+                    (true, _) => Sums::Continued,
+                    (false, true) => Sums::Added,
+                    (false, false) => Sums::New,
+                };
+                let a = a.after((part.start - k.start) / depth);
+                let c = if ends { [c(column), after] } else { [out, out] };
+                let columns = end - column;
+                // SAFETY: as the caller says.
+                unsafe { self.strip(Strip { words, a, b, rows, columns, out, sums, next, c }) };
             }
             if !whole {
                 // SAFETY: the tile is ours.
-                unsafe { put(out, [rows, width], c(column), added) };
+                unsafe { put(out, [rows, end - column], c(column), added) };
+            }
+        }
+    }
+
+    /// A part of the panel of B from a column on: where it is, packed just now if it is the tile's own,
+    /// and what comes after it.
+    fn right(
+        &self,
+        held: &mut Held,
+        tile: &Tile,
+        k: &Range<usize>,
+        part: &Range<usize>,
+        column: usize,
+    ) -> (*const Float, Next) {
+        let Kernel { columns, depth, pack_b, .. } = *self.kernel;
+        let words = part.len().div_ceil(depth);
+        let end = tile.columns.end.min(column + columns);
+        let is_last = end == tile.columns.end;
+        match held {
+            Held::Shared(panels) => {
+                let word = (k.start - tile.k.start) / depth;
+                let (first, stride) = panels.of(&tile.columns, columns, word);
+                let b = first.wrapping_add((column - tile.columns.start) / columns * stride);
+                let next = match is_last {
+                    true => first.wrapping_add(words * columns),
+                    false => b.wrapping_add(stride),
+                };
+                (b, Next::panel(next, words, columns))
+            }
+            Held::Own(room) => {
+                let b = room.as_mut_slice().as_mut_ptr();
+                // SAFETY: B holds these lanes and steps, and there is room for the part.
+                unsafe { self.b.pack(pack_b, &(column..end), part, b, 0) };
+                let [lane, step] = match (part.end < k.end, is_last) {
+                    (true, _) => [column, part.end],
+                    (false, false) => [end, k.start],
+                    (false, true) => [tile.columns.start, k.end],
+                };
+                let next = match self.b {
+                    Factor::Plain { numbers, strides } => {
+                        let from = lane * strides[0] + step * strides[1];
+                        Next::plain(numbers.as_ptr().wrapping_add(from), strides, words, columns)
+                    }
+                    _ => Next::panel(b, words, columns), // which is near
+                };
+                (b, next)
             }
         }
     }

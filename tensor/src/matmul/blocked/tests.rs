@@ -130,9 +130,27 @@ fn several_blocks_of_panels_equal_the_definition() {
 }
 
 #[test]
+fn many_rows_are_added_to_what_is_there() {
+    let mut rng = Rng::seeded(7);
+    let ([m, k, n], gap) = ([230, 1000, 70], 3);
+    let before = rng.normal(&[m * (n + gap)], 1.0).to_vec();
+    for transposed in [false, true] {
+        let (a, b) = (matrix(&mut rng, m, k, transposed), matrix(&mut rng, k, n, transposed));
+        for (kernel, precision) in kernels() {
+            let mut c = before.clone();
+            multiply(kernel, [&a, &b], (&mut c, n + gap), [true, true]);
+            let [a, b] = [&a, &b].map(|x| rounded(x, precision));
+            check(&a, &b, &c, &before, n + gap, true);
+        }
+    }
+}
+
+#[test]
 fn neither_threads_nor_a_cut_change_a_bit() {
     let mut rng = Rng::seeded(4);
-    for (m, k, n) in [(200, 600, 310), (8, 800, 1000), (150, 1700, 60), (40, 1700, 300)] {
+    for (m, k, n) in
+        [(200, 600, 310), (8, 800, 1000), (150, 1700, 60), (40, 1700, 300), (200, 1700, 310)]
+    {
         let (a, b) = (matrix(&mut rng, m, k, false), matrix(&mut rng, k, n, false));
         let layouts = [a.clone(), column_by_column(&a)];
         for (kernel, a) in
