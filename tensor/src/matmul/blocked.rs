@@ -16,6 +16,8 @@
 //! Each number of C is the sum of the same terms in the same order, wherever the cuts along m and n
 //! are: a step of k as one register would sum it, the steps' sums added from the first to the last.
 
+mod step;
+
 use super::factor::Factor;
 use super::kernel::{Kernel, Widths};
 use super::panels::Pack;
@@ -215,8 +217,6 @@ fn ranges(whole: Range<usize>, most: usize, multiple: usize) -> Vec<Range<usize>
     let len = whole.len().div_ceil(count.max(1)).next_multiple_of(multiple);
     whole.clone().step_by(len.max(1)).map(|start| start..(start + len).min(whole.end)).collect()
 }
-
-mod step;
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;

@@ -247,4 +247,16 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_row_has_the_same_bits_among_more() {
+        for format in [Format::Q4_1, Format::Q6_K] {
+            let w = random_packed(format, [310, 1792], 7);
+            for w in [w.transpose(0, 1), w] {
+                let x = Rng::seeded(9).normal(&[200, w.size(0)], 1.0);
+                let few = x.narrow(0, 0, 60).matmul(&w);
+                assert_eq!(few.to_vec(), x.matmul(&w).narrow(0, 0, 60).to_vec(), "{format:?}");
+            }
+        }
+    }
 }
