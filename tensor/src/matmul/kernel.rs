@@ -14,7 +14,8 @@
 //!
 //! What is needed soon is asked for in time, and a little at a time: a first cache waits for some
 //! sixteen lines at once, and for no other while they are on their way. So the next tile of C comes
-//! row by row while this one is summed up, as does the next panel of B, and A some words ahead.
+//! row by row while this one is summed up, as does the next panel of B, and A some words ahead: at
+//! its end, the beginning of the rows that come next.
 
 use super::panels::Pack;
 use super::peak::{CHAINS, Registers};
@@ -74,6 +75,8 @@ impl Next {
 /// What a tile brings near on its way, a row for each [`Kernel::FETCHED`] words.
 #[derive(Clone, Copy)]
 pub(super) struct Soon {
+    /// From behind the last word of A's lanes to the first of those that are needed next.
+    pub a: isize,
     /// The tile of C that is needed next.
     pub c: Lanes,
     /// A share of what comes next of B.
@@ -186,6 +189,8 @@ pub(super) unsafe fn tile<
         true => thirds[row / 3].wrapping_add(row % 3 * stride + word),
         false => start.wrapping_add(word * stride + row),
     };
+    // Behind the last word the lanes that come next begin.
+    let ahead = AHEAD[usize::from(ALONG_K)].min(words);
     // SAFETY: A and the panel of B hold that many words, and C has room for the tile.
     unsafe {
         if onto == Sums::Continued {
@@ -197,10 +202,11 @@ pub(super) unsafe fn tile<
             fetch_row::<FIRST>(soon.c, row, REGISTERS * LANES);
         }
         for word in 0..words {
-            if !ALONG_K {
-                fetch::<FIRST, _>(number(0, word + AHEAD));
-            } else if word % line == 0 {
-                (0..ROWS).for_each(|row| fetch::<FIRST, _>(number(row, word + AHEAD)));
+            if !ALONG_K || word % line == 0 {
+                let ahead = word + ahead;
+                let on = if ahead < words { 0 } else { soon.a };
+                let rows = if ALONG_K { ROWS } else { 1 };
+                (0..rows).for_each(|row| fetch::<FIRST, _>(number(row, ahead).wrapping_offset(on)));
             }
             if word % Kernel::FETCHED == 0 {
                 let row = word / Kernel::FETCHED;
@@ -225,8 +231,8 @@ pub(super) unsafe fn tile<
     }
 }
 
-/// Words of A that are brought near before they are needed.
-const AHEAD: usize = 32;
+/// How many words ahead A is asked for: in a panel, and in rows where they lie.
+const AHEAD: [usize; 2] = [32, 64];
 /// The first cache.
 pub(super) const FIRST: i32 = 3;
 /// The second cache.

@@ -227,11 +227,13 @@ impl Blocked<'_> {
         let multiply = a.multiply[columns.div_ceil(self.kernel.lanes) - 1];
         for (panel, row) in (0..rows).step_by(self.kernel.rows).enumerate() {
             let height = self.kernel.rows.min(rows - row);
-            let c = match row + height < rows {
-                true => c[0].after(row + height),
-                false => c[1],
+            // After the last rows the first ones come again.
+            let (lanes_on, c) = match row + height < rows {
+                true => (a.stride as isize, c[0].after(row + height)),
+                false => (-((panel * a.stride) as isize), c[1]),
             };
-            let soon = Soon { c, b: next.share(panel) };
+            let a_on = lanes_on - (words * a.word) as isize;
+            let soon = Soon { a: a_on, b: next.share(panel), c };
             let out = out.after(row);
             let lanes = Lanes { start: a.lanes.start.wrapping_add(panel * a.stride), ..a.lanes };
             // SAFETY: as the caller says.
