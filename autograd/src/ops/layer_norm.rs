@@ -1,6 +1,5 @@
 //! (N1) Layer normalization. Ba, Kiros & Hinton 2016, section 3.
 
-use super::norm::backward_by_rows;
 use crate::{Gradient, Var};
 use tensor::{Float, Tensor, par, simd, vmath};
 
@@ -69,7 +68,7 @@ simd! {
     }
 }
 
-/// The derivative of [`layer_norm`] with respect to x, which takes the place of `dy`, gamma and beta.
+/// The derivative of [`layer_norm`] with respect to x, gamma and beta.
 ///
 /// ```math
 /// \bar x = \frac{1}{\sqrt{\sigma^2 + \epsilon}} \Big( g - \tfrac{1}{d} \sum g_i
@@ -80,44 +79,44 @@ pub fn layer_norm_backward(
     x: &Tensor,
     gamma: &Tensor,
     stats: &Tensor,
-    mut dy: Tensor,
+    dy: &Tensor,
 ) -> (Tensor, Tensor, Tensor) {
     let width = x.size(-1);
-    let (x, gamma) = (x.contiguous(), gamma.contiguous());
-    let sums = backward_by_rows(&mut dy, 2, |first, dy, sums| {
-        let (x, stats) = (&x.data()[first * width..], &stats.data()[2 * first..]);
-        layer_norm_backward_rows(x, gamma.data(), stats, dy, sums, &mut vec![0.0; width]);
+    let (x, gamma, dy) = (x.contiguous(), gamma.contiguous(), dy.contiguous());
+    let mut dx = Tensor::build(x.shape(), |_| {});
+    let mut dy_x_hat = Tensor::build(x.shape(), |_| {});
+    let outputs = ((dx.data_mut(), width), (dy_x_hat.data_mut(), width));
+    par::for_rows_of_two(outputs.0, outputs.1, |first, dx, dy_x_hat| {
+        let rows = first * width..first * width + dx.len();
+        let (x, dy) = (&x.data()[rows.clone()], &dy.data()[rows]);
+        layer_norm_backward_rows(x, gamma.data(), &stats.data()[2 * first..], dy, dx, dy_x_hat);
     });
-    (dy, sums.narrow(0, 0, width), sums.narrow(0, width, width))
+    (dx, dy_x_hat.sum_to(&[width]), dy.sum_to(&[width]))
 }
 
 simd! {
-    /// `dy` becomes the gradient of `x`, those of γ and β, side by side, are added to `sums`.
     fn layer_norm_backward_rows(
         x: &[Float],
         gamma: &[Float],
         stats: &[Float],
-        dy: &mut [Float],
-        sums: &mut [Float],
+        dy: &[Float],
+        dx: &mut [Float],
         dy_x_hat: &mut [Float],
     ) {
-        let width = gamma.len();
+        let width = gamma.len().max(1);
         let d = width as Float;
-        let (dgamma, dbeta) = sums.split_at_mut(width);
-        let (dbeta, dy_x_hat) = (&mut dbeta[..width], &mut dy_x_hat[..width]);
-        let rows = x.chunks_exact(width).zip(dy.chunks_exact_mut(width));
-        for ((x, dy), stats) in rows.zip(stats.chunks_exact(2)) {
+        let inputs = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(stats.chunks_exact(2));
+        let outputs = dx.chunks_exact_mut(width).zip(dy_x_hat.chunks_exact_mut(width));
+        for (((x, dy), stats), (dx, dy_x_hat)) in inputs.zip(outputs) {
             let (mean, scale) = (stats[0], stats[1]);
             for i in 0..width {
                 dy_x_hat[i] = dy[i] * ((x[i] - mean) * scale);
-                dgamma[i] += dy_x_hat[i];
-                dbeta[i] += dy[i];
             }
             let mean_g = vmath::dot(gamma, dy) / d;
             let mean_g_x_hat = vmath::dot(gamma, dy_x_hat) / d;
             for i in 0..width {
                 let x_hat = (x[i] - mean) * scale;
-                dy[i] = scale * (gamma[i] * dy[i] - mean_g - x_hat * mean_g_x_hat);
+                dx[i] = scale * (gamma[i] * dy[i] - mean_g - x_hat * mean_g_x_hat);
             }
         }
     }
@@ -135,7 +134,7 @@ impl Var {
         let [x, gamma_value, beta_value] = [self, gamma, beta].map(|x| x.value().clone());
         let y =
             Var::record("layer_norm", [self, gamma, beta], y, saved, |dy, [x, gamma, stats]| {
-                let (dx, dgamma, dbeta) = layer_norm_backward(&x, &gamma, &stats, dy);
+                let (dx, dgamma, dbeta) = layer_norm_backward(&x, &gamma, &stats, &dy);
                 [dx, dgamma, dbeta].map(Gradient::from)
             });
         y.made_again_by(move || layer_norm(&x, &gamma_value, &beta_value, eps).0)

@@ -72,8 +72,6 @@ pub mod tril;
 pub mod variance;
 pub mod where_cond;
 
-mod norm;
-
 #[cfg(test)]
 pub(crate) mod cases;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! (N2) Root mean square normalization. Zhang & Sennrich 2019, section 4.
 
-use super::norm::backward_by_rows;
 use crate::{Gradient, Var};
 use tensor::{Float, Tensor, par, simd, vmath};
 
@@ -60,7 +59,7 @@ simd! {
     }
 }
 
-/// The derivative of [`rms_norm`] with respect to x, which takes the place of `dy`, and gamma.
+/// The derivative of [`rms_norm`] with respect to x and gamma.
 ///
 /// ```math
 /// \bar x = \frac{1}{\sqrt{\tfrac{1}{d} \sum x_i^2 + \epsilon}} \Big( g
@@ -71,38 +70,40 @@ pub fn rms_norm_backward(
     x: &Tensor,
     gamma: &Tensor,
     factors: &Tensor,
-    mut dy: Tensor,
+    dy: &Tensor,
 ) -> (Tensor, Tensor) {
     let width = x.size(-1);
-    let (x, gamma) = (x.contiguous(), gamma.contiguous());
-    let dgamma = backward_by_rows(&mut dy, 1, |first, dy, dgamma| {
-        let (x, factors) = (&x.data()[first * width..], &factors.data()[first..]);
-        rms_norm_backward_rows(x, gamma.data(), factors, dy, dgamma, &mut vec![0.0; width]);
+    let (x, gamma, dy) = (x.contiguous(), gamma.contiguous(), dy.contiguous());
+    let mut dx = Tensor::build(x.shape(), |_| {});
+    let mut dy_x_hat = Tensor::build(x.shape(), |_| {});
+    let outputs = ((dx.data_mut(), width), (dy_x_hat.data_mut(), width));
+    par::for_rows_of_two(outputs.0, outputs.1, |first, dx, dy_x_hat| {
+        let rows = first * width..first * width + dx.len();
+        let (x, dy) = (&x.data()[rows.clone()], &dy.data()[rows]);
+        rms_norm_backward_rows(x, gamma.data(), &factors.data()[first..], dy, dx, dy_x_hat);
     });
-    (dy, dgamma)
+    (dx, dy_x_hat.sum_to(&[width]))
 }
 
 simd! {
-    /// `dy` becomes the gradient of `x`, that of γ is added to `dgamma`.
     fn rms_norm_backward_rows(
         x: &[Float],
         gamma: &[Float],
         factors: &[Float],
-        dy: &mut [Float],
-        dgamma: &mut [Float],
+        dy: &[Float],
+        dx: &mut [Float],
         dy_x_hat: &mut [Float],
     ) {
-        let width = gamma.len();
-        let (dgamma, dy_x_hat) = (&mut dgamma[..width], &mut dy_x_hat[..width]);
-        let rows = x.chunks_exact(width).zip(dy.chunks_exact_mut(width));
-        for ((x, dy), &factor) in rows.zip(factors) {
+        let width = gamma.len().max(1);
+        let inputs = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(factors);
+        let outputs = dx.chunks_exact_mut(width).zip(dy_x_hat.chunks_exact_mut(width));
+        for (((x, dy), &factor), (dx, dy_x_hat)) in inputs.zip(outputs) {
             for i in 0..width {
                 dy_x_hat[i] = dy[i] * (x[i] * factor);
-                dgamma[i] += dy_x_hat[i];
             }
             let mean = vmath::dot(gamma, dy_x_hat) / width as Float;
             for i in 0..width {
-                dy[i] = factor * (gamma[i] * dy[i] - x[i] * factor * mean);
+                dx[i] = factor * (gamma[i] * dy[i] - x[i] * factor * mean);
             }
         }
     }
@@ -119,7 +120,7 @@ impl Var {
         let saved = [self.value().clone(), gamma.value().clone(), factors];
         let [x, gamma_value] = [self, gamma].map(|x| x.value().clone());
         let y = Var::record("rms_norm", [self, gamma], y, saved, |dy, [x, gamma, factors]| {
-            let (dx, dgamma) = rms_norm_backward(&x, &gamma, &factors, dy);
+            let (dx, dgamma) = rms_norm_backward(&x, &gamma, &factors, &dy);
             [dx, dgamma].map(Gradient::from)
         });
         y.made_again_by(move || rms_norm(&x, &gamma_value, eps).0)
