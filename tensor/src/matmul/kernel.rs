@@ -190,7 +190,7 @@ pub(super) unsafe fn tile<
         false => start.wrapping_add(word * stride + row),
     };
     // Behind the last word the lanes that come next begin.
-    let ahead = AHEAD[usize::from(ALONG_K)].min(words);
+    let distance = AHEAD[usize::from(ALONG_K)].min(words);
     // SAFETY: A and the panel of B hold that many words, and C has room for the tile.
     unsafe {
         if onto == Sums::Continued {
@@ -203,10 +203,12 @@ pub(super) unsafe fn tile<
         }
         for word in 0..words {
             if !ALONG_K || word % line == 0 {
-                let ahead = word + ahead;
-                let on = if ahead < words { 0 } else { soon.a };
+                let ahead = word + distance;
+                let to_next = if ahead < words { 0 } else { soon.a };
                 let rows = if ALONG_K { ROWS } else { 1 };
-                (0..rows).for_each(|row| fetch::<FIRST, _>(number(row, ahead).wrapping_offset(on)));
+                for row in 0..rows {
+                    fetch::<FIRST, _>(number(row, ahead).wrapping_offset(to_next));
+                }
             }
             if word % Kernel::FETCHED == 0 {
                 let row = word / Kernel::FETCHED;

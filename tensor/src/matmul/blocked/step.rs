@@ -227,13 +227,14 @@ impl Blocked<'_> {
         let multiply = a.multiply[columns.div_ceil(self.kernel.lanes) - 1];
         for (panel, row) in (0..rows).step_by(self.kernel.rows).enumerate() {
             let height = self.kernel.rows.min(rows - row);
-            // After the last rows the first ones come again.
-            let (lanes_on, c) = match row + height < rows {
+            // After the last rows the first ones come again: asked for from the strip's first word, though
+            // a panel that is packed in parts goes on where this part ends.
+            let (to_next, c) = match row + height < rows {
                 true => (a.stride as isize, c[0].after(row + height)),
                 false => (-((panel * a.stride) as isize), c[1]),
             };
-            let a_on = lanes_on - (words * a.word) as isize;
-            let soon = Soon { a: a_on, b: next.share(panel), c };
+            let to_next = to_next - (words * a.word) as isize;
+            let soon = Soon { a: to_next, b: next.share(panel), c };
             let out = out.after(row);
             let lanes = Lanes { start: a.lanes.start.wrapping_add(panel * a.stride), ..a.lanes };
             // SAFETY: as the caller says.
