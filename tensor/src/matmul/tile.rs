@@ -148,41 +148,41 @@ impl Product<'_> {
             InstructionSet::Avx2 => return unsafe { self.avx2() },
             InstructionSet::Portable => {}
         }
-        // SAFETY: as above.
-        unsafe { self.panels::<4, { WIDTH / 2 }, false>(0) }
+        // SAFETY: each panel ends before n.
+        unsafe {
+            let j = self.panels::<4, { WIDTH / 2 }, false>(0);
+            self.panels::<4, 1, false>(j);
+        }
     }
 
+    /// Blocks of 24 registers of sums, as wide as C allows: the wider, the fewer of A are broadcast.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     unsafe fn avx512(&self) {
-        // SAFETY: as the caller says.
-        unsafe { self.panels::<12, { 2 * WIDTH }, true>(0) }
+        // SAFETY: each panel ends before n.
+        unsafe {
+            let mut j = self.panels::<6, { 4 * WIDTH }, true>(0);
+            j = self.panels::<12, { 2 * WIDTH }, true>(j);
+            j = self.panels::<12, WIDTH, true>(j);
+            j = self.panels::<8, { WIDTH / 2 }, true>(j);
+            self.panels::<4, 1, true>(j);
+        }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(&self) {
-        // SAFETY: as the caller says.
-        unsafe { self.panels::<6, WIDTH, true>(0) }
-    }
-
-    /// All columns: as many as fit in panels of COLUMNS, the rest in narrower ones.
-    #[inline(always)]
-    unsafe fn panels<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
-        &self,
-        first: usize,
-    ) {
-        // SAFETY: each panel ends before n, each block before m.
+        // SAFETY: each panel ends before n.
         unsafe {
-            let mut j = self.panels_of::<ROWS, COLUMNS, FUSED>(first);
-            j = self.panels_of::<ROWS, { WIDTH / 2 }, FUSED>(j);
-            self.panels_of::<4, 1, FUSED>(j);
+            let mut j = self.panels::<6, WIDTH, true>(0);
+            j = self.panels::<6, { WIDTH / 2 }, true>(j);
+            self.panels::<4, 1, true>(j);
         }
     }
 
     /// Panels of COLUMNS from `first` on; the first column that is left.
     #[inline(always)]
-    unsafe fn panels_of<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    unsafe fn panels<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
         &self,
         first: usize,
     ) -> usize {
