@@ -2,8 +2,9 @@
 
 use super::forward::Outcome;
 use super::heads::{
-    Heads, KEYS, QUERIES, Rows, STRIDE, gather, padded, rows_contiguous, transpose,
+    Heads, KEYS, QUERIES, Rows, STRIDE, TOGETHER, gather, padded, rows_contiguous, transpose,
 };
+use std::ops::Range;
 use tensor::{Float, Tensor, par, simd, tile, vmath};
 
 /// Where the gradients of each row of the batch and head go.
@@ -51,6 +52,7 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
     let (batch, kv_head) = (index / n_kv_heads, index % n_kv_heads);
     let k_tile = heads.k.tile(&[batch, kv_head]);
     let k_tile = (k_tile.numbers(), k_tile.row_stride());
+    let v_tile = heads.v.tile(&[batch, kv_head]);
     let mut sums = Sums {
         k: Tensor::build(&heads.k.shape()[2..], |rows| gather(k_tile, heads.k.size(3), rows)),
         dk: Tensor::zeros(&heads.k.shape()[2..]),
@@ -59,9 +61,20 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
         dweights: Tensor::zeros(&[KEYS, STRIDE]),
     };
     for (member, mut rows) in q.into_iter().enumerate() {
-        let queries = Queries::new(heads, [batch, kv_head, kv_head * group + member]);
-        for (tile, dq) in rows.chunks_mut(QUERIES).enumerate() {
-            queries.walk_back(outcome, dy, tile * QUERIES, dq, &mut sums);
+        let head = [batch, kv_head * group + member];
+        for (piece, rows) in rows.chunks_mut(TOGETHER * QUERIES).enumerate() {
+            let (first, n_queries) = (piece * TOGETHER * QUERIES, rows.len());
+            let tile = |(tile, rows)| {
+                Queries::new(heads, head, first + tile * QUERIES, rows, (outcome, dy))
+            };
+            let tiles = rows.chunks_mut(QUERIES).enumerate().map(tile);
+            let mut tiles: Vec<Queries> = tiles.collect();
+            for keys in heads.tiles_of_keys(batch, first, n_queries) {
+                for queries in &mut tiles {
+                    queries.walk_back(heads, keys.clone(), v_tile, &mut sums);
+                }
+            }
+            tiles.into_iter().for_each(|queries| queries.finish(heads));
         }
     }
     write(k, sums.dk.data(), heads.scale);
@@ -76,81 +89,78 @@ fn write<'a>(rows: impl IntoIterator<Item = &'a mut [Float]>, sums: &[Float], sc
     }
 }
 
-/// One head of queries and its head of keys and values.
-struct Queries<'a> {
-    heads: &'a Heads,
+/// A tile of queries of one head, what comes to it from behind, and the sum of its gradients.
+struct Queries<'a, 'b> {
     batch: usize,
-    kv_head: usize,
-    head: usize,
+    first: usize,
+    /// Where the gradients go.
+    rows: &'a mut [&'b mut [Float]],
+    /// The keys that one of them may attend to lie in this range.
+    seen: Range<usize>,
+    /// Q, `[QUERIES, d_k]`.
+    q: Tensor,
+    /// s Qᵀ, `[d_k, QUERIES]`.
+    q_columns: Tensor,
+    incoming: Incoming,
+    dq: Tensor,
 }
 
-impl<'a> Queries<'a> {
-    fn new(heads: &'a Heads, [batch, kv_head, head]: [usize; 3]) -> Queries<'a> {
-        Queries { heads, batch, kv_head, head }
+impl<'a, 'b> Queries<'a, 'b> {
+    fn new(
+        heads: &Heads,
+        head: [usize; 2],
+        first: usize,
+        rows: &'a mut [&'b mut [Float]],
+        behind: (&Outcome, &Tensor),
+    ) -> Queries<'a, 'b> {
+        let (d_k, count) = (heads.q.size(3), rows.len());
+        let q = heads.q.tile(&head).from_row(first);
+        let q = (q.numbers(), q.row_stride());
+        let mut q_columns = Tensor::build(&[d_k, QUERIES], |_| {});
+        transpose(q, count, heads.scale, q_columns.data_mut());
+        Queries {
+            batch: head[0],
+            first,
+            seen: heads.keys_of(head[0], first, count),
+            q: Tensor::build(&[count, d_k], |rows| gather(q, d_k, rows)),
+            q_columns,
+            incoming: Incoming::new(heads, head, first, count, behind),
+            dq: Tensor::zeros(&[QUERIES, d_k]),
+            rows,
+        }
     }
 
-    /// The gradients of a tile of queries, and its share of those of the keys and values.
+    /// Adds what a tile of keys gives to the gradients of the queries, and what these give to those of
+    /// the keys and values.
     ///
     /// The weights are wᵢ / sum: the division is done once, in ∂L/∂y.
-    fn walk_back(
-        &self,
-        outcome: &Outcome,
-        dy: &Tensor,
-        first: usize,
-        rows: &mut [&mut [Float]],
-        sums: &mut Sums,
-    ) {
-        let Queries { heads, batch, kv_head, head } = *self;
-        let (d_k, d_v, n_queries) = (heads.q.size(3), heads.v.size(3), rows.len());
-        let q = heads.q.tile(&[batch, head]).from_row(first);
-        let (k, v) = (sums.k.data(), heads.v.tile(&[batch, kv_head]));
-        let Incoming { dy, dy_columns, mean, max } = self.incoming(outcome, dy, first, n_queries);
-        let mut q_columns = Tensor::build(&[d_k, QUERIES], |_| {});
-        let q = (q.numbers(), q.row_stride());
-        transpose(q, n_queries, heads.scale, q_columns.data_mut());
-        let q_rows = Tensor::build(&[n_queries, d_k], |rows| gather(q, d_k, rows));
-        let (q_columns, dy_columns) = ((q_columns.data(), QUERIES), (dy_columns.data(), QUERIES));
-        let mut dq = Tensor::zeros(&[QUERIES, d_k]);
-        let (columns, seen) = (padded(n_queries), heads.keys_of(batch, first, n_queries));
-        let (w, dw) = (sums.scores.data_mut(), sums.dweights.data_mut());
-        let (dk, dv, dq) = (sums.dk.data_mut(), sums.dv.data_mut(), dq.data_mut());
-        for start in seen.clone().step_by(KEYS) {
-            let keys = start..seen.end.min(start + KEYS);
-            let n_keys = keys.len();
-            let (k, v) = (&k[start * d_k..], v.from_row(start));
-            let k_tile = tile::Tile::new(k, [d_k, 1]);
-            tile::multiply([n_keys, d_k, columns], k_tile, q_columns, (w, STRIDE), false);
-            heads.hide(batch, first, keys, w);
-            tile::multiply([n_keys, d_v, columns], v, dy_columns, (dw, STRIDE), false);
-            weigh(&mut w[..n_keys * STRIDE], dw, columns, &max, &mean);
-            let (w, dw) = (tile::Tile::new(w, [STRIDE, 1]), tile::Tile::new(dw, [STRIDE, 1]));
-            let (q, k) = ((q_rows.data(), d_k), (k, d_k));
-            let (dk, dv) = (&mut dk[start * d_k..], &mut dv[start * d_v..]);
-            tile::multiply([n_keys, n_queries, d_v], w, (dy.data(), d_v), (dv, d_v), true);
-            tile::multiply([n_keys, n_queries, d_k], dw, q, (dk, d_k), true);
-            tile::multiply([n_queries, n_keys, d_k], dw.transposed(), k, (dq, d_k), true);
+    fn walk_back(&mut self, heads: &Heads, keys: Range<usize>, v: tile::Tile<'_>, sums: &mut Sums) {
+        let keys = keys.start..keys.end.min(self.seen.end);
+        if keys.is_empty() {
+            return;
         }
-        write(rows.iter_mut().map(|row| &mut **row), dq, heads.scale);
+        let (d_k, d_v, n_queries) = (heads.q.size(3), heads.v.size(3), self.rows.len());
+        let (start, n_keys, columns) = (keys.start, keys.len(), padded(n_queries));
+        let Incoming { dy, dy_columns, mean, max } = &self.incoming;
+        let (k, v) = (&sums.k.data()[start * d_k..], v.from_row(start));
+        let (w, dw) = (sums.scores.data_mut(), sums.dweights.data_mut());
+        let (k_tile, q_columns) = (tile::Tile::new(k, [d_k, 1]), self.q_columns.data());
+        tile::multiply([n_keys, d_k, columns], k_tile, (q_columns, QUERIES), (w, STRIDE), false);
+        heads.hide(self.batch, self.first, keys, w);
+        let dy_columns = (dy_columns.data(), QUERIES);
+        tile::multiply([n_keys, d_v, columns], v, dy_columns, (dw, STRIDE), false);
+        weigh(&mut w[..n_keys * STRIDE], dw, columns, max, mean);
+        let (w, dw) = (tile::Tile::new(w, [STRIDE, 1]), tile::Tile::new(dw, [STRIDE, 1]));
+        let dk = &mut sums.dk.data_mut()[start * d_k..];
+        let dv = &mut sums.dv.data_mut()[start * d_v..];
+        let (q, dq) = (self.q.data(), self.dq.data_mut());
+        tile::multiply([n_keys, n_queries, d_v], w, (dy.data(), d_v), (dv, d_v), true);
+        tile::multiply([n_keys, n_queries, d_k], dw, (q, d_k), (dk, d_k), true);
+        tile::multiply([n_queries, n_keys, d_k], dw.transposed(), (k, d_k), (dq, d_k), true);
     }
 
-    fn incoming(&self, outcome: &Outcome, dy: &Tensor, first: usize, n: usize) -> Incoming {
-        let [batch, head, d_v] = [self.batch, self.head, self.heads.v.size(3)];
-        let row = (batch * self.heads.q.size(1) + head) * self.heads.q.size(2) + first;
-        let mut max = [0.0; QUERIES];
-        max[..n].copy_from_slice(&outcome.max.data()[row..row + n]);
-        let mut mean = [0.0; QUERIES];
-        let mut scaled = Tensor::zeros(&[QUERIES, d_v]);
-        let [y, dy] = [&outcome.y, dy].map(|x| x.tile(&[batch, head]).from_row(first));
-        for (q, scaled) in scaled.data_mut().chunks_exact_mut(d_v.max(1)).take(n).enumerate() {
-            let [y, dy] = [y, dy].map(|x| &x.from_row(q).numbers()[..d_v]);
-            let sum = outcome.sum.data()[row + q];
-            let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-            scaled.iter_mut().zip(dy).for_each(|(scaled, dy)| *scaled = dy * factor);
-            mean[q] = vmath::dot(y, scaled);
-        }
-        let mut dy_columns = Tensor::build(&[d_v, QUERIES], |_| {});
-        transpose((scaled.data(), d_v), n, 1.0, dy_columns.data_mut());
-        Incoming { dy: scaled, dy_columns, mean, max }
+    fn finish(self, heads: &Heads) {
+        write(self.rows.iter_mut().map(|row| &mut **row), self.dq.data(), heads.scale);
     }
 }
 
@@ -163,6 +173,34 @@ struct Incoming {
     /// Each query's y · ∂L/∂y, divided by its sum: the mean of its weights' gradients.
     mean: [Float; QUERIES],
     max: [Float; QUERIES],
+}
+
+impl Incoming {
+    fn new(
+        heads: &Heads,
+        head: [usize; 2],
+        first: usize,
+        n: usize,
+        (outcome, dy): (&Outcome, &Tensor),
+    ) -> Incoming {
+        let d_v = heads.v.size(3);
+        let row = (head[0] * heads.q.size(1) + head[1]) * heads.q.size(2) + first;
+        let mut max = [0.0; QUERIES];
+        max[..n].copy_from_slice(&outcome.max.data()[row..row + n]);
+        let mut mean = [0.0; QUERIES];
+        let mut scaled = Tensor::zeros(&[QUERIES, d_v]);
+        let [y, dy] = [&outcome.y, dy].map(|x| x.tile(&head).from_row(first));
+        for (q, scaled) in scaled.data_mut().chunks_exact_mut(d_v.max(1)).take(n).enumerate() {
+            let [y, dy] = [y, dy].map(|x| &x.from_row(q).numbers()[..d_v]);
+            let sum = outcome.sum.data()[row + q];
+            let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+            scaled.iter_mut().zip(dy).for_each(|(scaled, dy)| *scaled = dy * factor);
+            mean[q] = vmath::dot(y, scaled);
+        }
+        let mut dy_columns = Tensor::build(&[d_v, QUERIES], |_| {});
+        transpose((scaled.data(), d_v), n, 1.0, dy_columns.data_mut());
+        Incoming { dy: scaled, dy_columns, mean, max }
+    }
 }
 
 simd! {

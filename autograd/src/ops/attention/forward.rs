@@ -1,7 +1,10 @@
 //! The forward pass: each tile of queries goes over its keys once. Dao et al. 2022, algorithm 1; the
 //! sums are divided at the end as in Dao 2023, section 3.1.
 
-use super::heads::{Heads, KEYS, QUERIES, Rows, STRIDE, by_head, gather, padded, transpose};
+use super::heads::{
+    Heads, KEYS, QUERIES, Rows, STRIDE, TOGETHER, by_head, gather, padded, transpose,
+};
+use std::ops::Range;
 use tensor::vmath::{self, LANES};
 use tensor::{Float, Tensor, par, simd, tile};
 
@@ -16,7 +19,7 @@ pub(super) struct Outcome {
     pub sum: Tensor,
 }
 
-/// A tile of queries of one head.
+/// Queries of one head that go over the keys together.
 struct Piece<'a> {
     batch: usize,
     head: usize,
@@ -51,45 +54,100 @@ fn pieces<'a>(
     let mut pieces = Vec::new();
     for (index, (rows, (max, sum))) in rows.iter_mut().zip(stats).enumerate() {
         let (batch, head) = (index / n_heads, index % n_heads);
-        let stats = max.chunks_mut(QUERIES).zip(sum.chunks_mut(QUERIES));
-        for (tile, (y, (max, sum))) in rows.chunks_mut(QUERIES).zip(stats).enumerate() {
-            pieces.push(Piece { batch, head, first: tile * QUERIES, y, max, sum });
+        let len = TOGETHER * QUERIES;
+        let stats = max.chunks_mut(len).zip(sum.chunks_mut(len));
+        for (piece, (y, (max, sum))) in rows.chunks_mut(len).zip(stats).enumerate() {
+            pieces.push(Piece { batch, head, first: piece * len, y, max, sum });
         }
     }
     pieces
 }
 
-/// The outputs of a tile of queries.
+/// The outputs of a piece's queries.
 fn attend(heads: &Heads, piece: Piece<'_>) {
     let Piece { batch, head, first, y, max, sum } = piece;
-    let (n_queries, d_k, d_v) = (y.len(), heads.q.size(3), heads.v.size(3));
+    let (n_queries, d_v) = (y.len(), heads.v.size(3));
     let kv_head = head / (heads.q.size(1) / heads.k.size(1));
-    let [q, k] = [heads.q.tile(&[batch, head]), heads.k.tile(&[batch, kv_head])];
-    let v = heads.v.tile(&[batch, kv_head]);
-    let mut q_columns = Tensor::build(&[d_k, QUERIES], |_| {});
-    let q_row = (q.from_row(first).numbers(), q.row_stride());
-    transpose(q_row, n_queries, heads.scale, q_columns.data_mut());
+    let [k, v] = [&heads.k, &heads.v].map(|x| x.tile(&[batch, kv_head]));
+    let tile =
+        |start| Queries::new(heads, [batch, head], first + start, QUERIES.min(n_queries - start));
+    let mut tiles: Vec<Queries> = (0..n_queries).step_by(QUERIES).map(tile).collect();
     let mut scores = Tensor::zeros(&[KEYS, STRIDE]);
-    let mut out = Tensor::zeros(&[QUERIES, d_v]);
     let mut v_rows = Tensor::build(&[KEYS, d_v], |_| {});
-    let (scores, out, v_rows) = (scores.data_mut(), out.data_mut(), v_rows.data_mut());
-    let mut running = Running { max: [Float::NEG_INFINITY; QUERIES], sum: [0.0; QUERIES] };
-    let (columns, seen) = (padded(n_queries), heads.keys_of(batch, first, n_queries));
-    for start in seen.clone().step_by(KEYS) {
-        let keys = start..seen.end.min(start + KEYS);
-        let n_keys = keys.len();
-        let (k, q) = (k.from_row(start), (q_columns.data(), QUERIES));
-        tile::multiply([n_keys, d_k, columns], k, q, (scores, STRIDE), false); // s K Qᵀ
-        heads.hide(batch, first, keys, scores);
-        running.weigh(&mut scores[..n_keys * STRIDE], columns, out, d_v);
-        let weights = tile::Tile::new(scores, [1, STRIDE]);
-        let v_rows = &mut v_rows[..n_keys * d_v];
-        gather((v.from_row(start).numbers(), v.row_stride()), d_v, v_rows);
-        tile::multiply([n_queries, n_keys, d_v], weights, (v_rows, d_v), (out, d_v), true);
+    for keys in heads.tiles_of_keys(batch, first, n_queries) {
+        let v = v.from_row(keys.start);
+        let v_rows = &mut v_rows.data_mut()[..keys.len() * d_v];
+        gather((v.numbers(), v.row_stride()), d_v, v_rows);
+        for queries in &mut tiles {
+            queries.attend(heads, keys.clone(), (k, &*v_rows), scores.data_mut());
+        }
     }
-    running.finish(n_queries, out, y);
-    max.copy_from_slice(&running.max[..n_queries]);
-    sum.copy_from_slice(&running.sum[..n_queries]);
+    let stats = max.chunks_mut(QUERIES).zip(sum.chunks_mut(QUERIES));
+    for (queries, (y, (max, sum))) in tiles.into_iter().zip(y.chunks_mut(QUERIES).zip(stats)) {
+        queries.finish(y, max, sum);
+    }
+}
+
+/// A tile of queries, and the sums over the keys that it has seen.
+struct Queries {
+    batch: usize,
+    first: usize,
+    count: usize,
+    /// s Qᵀ, `[d_k, QUERIES]`.
+    columns: Tensor,
+    /// The keys that one of them may attend to lie in this range.
+    seen: Range<usize>,
+    running: Running,
+    /// Σ exp(score − max) v of each query, `[QUERIES, d_v]`.
+    out: Tensor,
+}
+
+impl Queries {
+    fn new(heads: &Heads, [batch, head]: [usize; 2], first: usize, count: usize) -> Queries {
+        let q = heads.q.tile(&[batch, head]).from_row(first);
+        let mut columns = Tensor::build(&[heads.q.size(3), QUERIES], |_| {});
+        transpose((q.numbers(), q.row_stride()), count, heads.scale, columns.data_mut());
+        let seen = heads.keys_of(batch, first, count);
+        let running = Running { max: [Float::NEG_INFINITY; QUERIES], sum: [0.0; QUERIES] };
+        let out = Tensor::zeros(&[QUERIES, heads.v.size(3)]);
+        Queries { batch, first, count, columns, seen, running, out }
+    }
+
+    /// Adds what a tile of keys gives, of which `v_rows` are the values.
+    fn attend(
+        &mut self,
+        heads: &Heads,
+        keys: Range<usize>,
+        (k, v_rows): (tile::Tile<'_>, &[Float]),
+        scores: &mut [Float],
+    ) {
+        let keys = keys.start..keys.end.min(self.seen.end);
+        if keys.is_empty() {
+            return;
+        }
+        let (d_k, d_v, n_keys) = (heads.q.size(3), heads.v.size(3), keys.len());
+        let (k, q, columns) = (k.from_row(keys.start), self.columns.data(), padded(self.count));
+        tile::multiply([n_keys, d_k, columns], k, (q, QUERIES), (scores, STRIDE), false); // s K Qᵀ
+        heads.hide(self.batch, self.first, keys, scores);
+        let out = self.out.data_mut();
+        self.running.weigh(&mut scores[..n_keys * STRIDE], columns, out, d_v);
+        let weights = tile::Tile::new(scores, [1, STRIDE]);
+        tile::multiply([self.count, n_keys, d_v], weights, (v_rows, d_v), (out, d_v), true);
+    }
+
+    /// Divides by the sums. A query that sees no key gets zeros.
+    fn finish(self, y: &mut [&mut [Float]], max: &mut [Float], sum: &mut [Float]) {
+        let Running { max: largest, sum: sums } = self.running;
+        for (q, y) in y.iter_mut().enumerate() {
+            let scale = if sums[q] == 0.0 { 0.0 } else { 1.0 / sums[q] };
+            let out = &self.out.data()[q * y.len()..];
+            for (y, &out) in y.iter_mut().zip(out) {
+                *y = out * scale;
+            }
+            max[q] = if largest[q] == Float::NEG_INFINITY { 0.0 } else { largest[q] };
+            sum[q] = sums[q];
+        }
+    }
 }
 
 /// Each query's largest score so far and its Σ exp(score − max).
@@ -107,21 +165,6 @@ impl Running {
         for (out, &shrink) in out.chunks_exact_mut(d_v.max(1)).zip(&shrink[..columns]) {
             if shrink != 1.0 {
                 out.iter_mut().for_each(|out| *out *= shrink);
-            }
-        }
-    }
-
-    /// Divides by the sums. A query that sees no key gets zeros.
-    fn finish(&mut self, n_queries: usize, out: &[Float], y: &mut [&mut [Float]]) {
-        for (q, y) in y.iter_mut().enumerate().take(n_queries) {
-            let sum = self.sum[q];
-            let scale = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-            let out = &out[q * y.len()..];
-            for (y, &out) in y.iter_mut().zip(out) {
-                *y = out * scale;
-            }
-            if self.max[q] == Float::NEG_INFINITY {
-                self.max[q] = 0.0;
             }
         }
     }

@@ -12,6 +12,9 @@ pub(super) const QUERIES: usize = 64;
 pub(super) const STRIDE: usize = QUERIES + 16;
 /// Keys of a tile.
 pub(super) const KEYS: usize = 128;
+/// Tiles of queries that go over the keys together: a tile of keys and values comes from far away for
+/// the first of them, and from the second cache for the others.
+pub(super) const TOGETHER: usize = 4;
 
 /// `q [batch_size, n_heads, n_queries, d_k]`, `k` and `v [batch_size, n_kv_heads, n_keys, ..]`, with
 /// rows that are contiguous.
@@ -54,6 +57,17 @@ impl Heads {
             Some(last) => tokens.iter().position(is_token).unwrap_or(last)..last + 1,
             None => 0..0,
         }
+    }
+
+    /// The keys that one of these queries may attend to, a tile at a time.
+    pub fn tiles_of_keys(
+        &self,
+        batch: usize,
+        first: usize,
+        n_queries: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let seen = self.keys_of(batch, first, n_queries);
+        seen.clone().step_by(KEYS).map(move |start| start..seen.end.min(start + KEYS))
     }
 
     /// Writes −∞ over the scores `[keys, STRIDE]` of a tile that the mask forbids.
