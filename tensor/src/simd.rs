@@ -1,11 +1,11 @@
 //! Kernels compiled for several instruction sets, one of them chosen at run time.
 //!
 //! A kernel is written once, in plain Rust that the compiler can vectorize; [`simd!`](crate::simd!)
-//! compiles it for AVX-512, for AVX2 and for any CPU. A product and a sum are one rounding where it
-//! says `mul_add` and two elsewhere, so that an elementwise kernel gives the same bits on each.
-//! (Without an instruction for it, `mul_add` is a call: slow, and exact.) `ATTENDANT_SIMD=off` forces
-//! the portable code, `ATTENDANT_SIMD=avx2` leaves AVX-512 out. (The matrix product falls back to
-//! the `matrixmultiply` crate then, which chooses for itself.)
+//! compiles it for AVX-512, for AVX2 and for any CPU. A product and a sum are rounded once where the
+//! kernel says `mul_add`, and twice elsewhere, so that an elementwise kernel gives the same bits on
+//! each. (Without an instruction for it, `mul_add` is a call, which is slow.) `ATTENDANT_SIMD=off`
+//! forces the portable code, `ATTENDANT_SIMD=avx2` leaves AVX-512 out. (The matrix product falls
+//! back to the `matrixmultiply` crate then, which chooses for itself.)
 
 use std::sync::OnceLock;
 

@@ -17,7 +17,7 @@ pub fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    // ln 2 in two parts: the product of n with the first is exact.
+    // ln 2 in two parts, the first of so few bits that x − n times it is exact.
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
     let p = 1.987_569_1e-4;
@@ -94,7 +94,9 @@ mod tests {
     #[cfg(not(attendant_f64))]
     fn errors_stay_within_their_bounds() {
         use crate::vmath::{whole_range, worst_error};
-        let inputs = || whole_range().filter(|x| (-87.29..88.71).contains(x));
+        let ends = [-87.3_f32, 88.72].into_iter().flat_map(|x| (-999..1000).map(move |i| (x, i)));
+        let ends = ends.map(|(x, i)| f32::from_bits(x.to_bits().wrapping_add_signed(i)));
+        let inputs = || whole_range().chain(ends.clone()).filter(|x| (-87.3..=88.72).contains(x));
         let worst = worst_error(exp, f64::exp, inputs());
         assert!(worst < 1.0, "exp: {worst} units");
         let worst = worst_error(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), inputs());
@@ -115,9 +117,16 @@ mod tests {
 
     #[test]
     #[cfg(not(attendant_f64))]
-    fn exp_of_every_nan_is_nan() {
+    fn exp_of_any_nan_is_nan() {
         let nans = (0x7f80_0001..0x8000_0000_u32).step_by(97).flat_map(|x| [x, x | 0x8000_0000]);
         assert!(nans.map(f32::from_bits).all(|x| exp(x).is_nan()));
+    }
+
+    #[test]
+    #[cfg(not(attendant_f64))]
+    fn exp_ends_at_its_bounds() {
+        assert_eq!((exp((-87.3_f32).next_down()), exp(88.72_f32.next_up())), (0.0, f32::INFINITY));
+        assert!(exp(-87.3).is_normal() && exp(88.72).is_normal());
     }
 
     #[test]

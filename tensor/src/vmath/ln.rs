@@ -26,7 +26,7 @@ pub fn ln(x: f32) -> f32 {
     let p = f.mul_add(p, -2.500_079_7e-1);
     let p = f.mul_add(p, 3.333_331_7e-1);
     let square = f * f;
-    // ln 2 in two parts: the product of e with the first is exact.
+    // ln 2 in two parts, as one number holds too few of its digits.
     let y = square.mul_add(f.mul_add(p, -0.5), e * -2.121_944_4e-4);
     let y = e.mul_add(0.693_359_4, f + y);
     if x > 0.0 && x < f32::INFINITY {

@@ -2,7 +2,8 @@
 //! maxima and dot products of slices.
 //!
 //! Written so that the compiler vectorizes them inside a [`simd!`](crate::simd!) kernel; all are
-//! `#[inline(always)]` for that reason, and choose between values rather than branch. Error bounds
+//! `#[inline(always)]` for that reason, and choose between values rather than branch. Outside of
+//! one, each of their `mul_add`s is a call. Error bounds
 //! are in units in the last place of the exact result, and tested over the whole range. The `f64`
 //! build takes the standard library's functions.
 

@@ -2,7 +2,7 @@
 
 use super::forward::Outcome;
 use super::heads::{
-    Heads, KEYS, QUERIES, Rows, STRIDE, TOGETHER, gather, padded, rows_contiguous, transpose,
+    Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, gather, rows_contiguous, transpose,
 };
 use std::ops::Range;
 use tensor::{Float, Tensor, par, simd, tile, vmath};
@@ -62,19 +62,17 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
     };
     for (member, mut rows) in q.into_iter().enumerate() {
         let head = [batch, kv_head * group + member];
-        for (piece, rows) in rows.chunks_mut(TOGETHER * QUERIES).enumerate() {
-            let (first, n_queries) = (piece * TOGETHER * QUERIES, rows.len());
-            let tile = |(tile, rows)| {
-                Queries::new(heads, head, first + tile * QUERIES, rows, (outcome, dy))
-            };
-            let tiles = rows.chunks_mut(QUERIES).enumerate().map(tile);
-            let mut tiles: Vec<Queries> = tiles.collect();
+        for (index, rows) in rows.chunks_mut(TOGETHER * QUERIES).enumerate() {
+            let (first, n_queries) = (index * TOGETHER * QUERIES, rows.len());
+            let walk =
+                |(index, rows)| Walk::new(heads, head, first + index * QUERIES, rows, outcome, dy);
+            let mut tiles: Vec<Walk> = rows.chunks_mut(QUERIES).enumerate().map(walk).collect();
             for keys in heads.tiles_of_keys(batch, first, n_queries) {
-                for queries in &mut tiles {
-                    queries.walk_back(heads, keys.clone(), v_tile, &mut sums);
+                for tile in &mut tiles {
+                    tile.step(heads, keys.clone(), v_tile, &mut sums);
                 }
             }
-            tiles.into_iter().for_each(|queries| queries.finish(heads));
+            tiles.into_iter().for_each(|tile| tile.finish(heads.scale));
         }
     }
     write(k, sums.dk.data(), heads.scale);
@@ -89,42 +87,33 @@ fn write<'a>(rows: impl IntoIterator<Item = &'a mut [Float]>, sums: &[Float], sc
     }
 }
 
-/// A tile of queries of one head, what comes to it from behind, and the sum of its gradients.
-struct Queries<'a, 'b> {
-    batch: usize,
-    first: usize,
-    /// Where the gradients go.
-    rows: &'a mut [&'b mut [Float]],
-    /// The keys that one of them may attend to lie in this range.
-    seen: Range<usize>,
-    /// Q, `[QUERIES, d_k]`.
+/// A tile of queries of one head on its way back over the keys.
+struct Walk<'a, 'b> {
+    queries: Queries,
+    /// Q, `[count, d_k]`.
     q: Tensor,
-    /// s Qᵀ, `[d_k, QUERIES]`.
-    q_columns: Tensor,
     incoming: Incoming,
+    /// The sum of the gradients so far, not yet times s, `[QUERIES, d_k]`.
     dq: Tensor,
+    /// Where it goes.
+    rows: &'a mut [&'b mut [Float]],
 }
 
-impl<'a, 'b> Queries<'a, 'b> {
+impl<'a, 'b> Walk<'a, 'b> {
     fn new(
         heads: &Heads,
         head: [usize; 2],
         first: usize,
         rows: &'a mut [&'b mut [Float]],
-        behind: (&Outcome, &Tensor),
-    ) -> Queries<'a, 'b> {
+        outcome: &Outcome,
+        dy: &Tensor,
+    ) -> Walk<'a, 'b> {
         let (d_k, count) = (heads.q.size(3), rows.len());
         let q = heads.q.tile(&head).from_row(first);
-        let q = (q.numbers(), q.row_stride());
-        let mut q_columns = Tensor::build(&[d_k, QUERIES], |_| {});
-        transpose(q, count, heads.scale, q_columns.data_mut());
-        Queries {
-            batch: head[0],
-            first,
-            seen: heads.keys_of(head[0], first, count),
-            q: Tensor::build(&[count, d_k], |rows| gather(q, d_k, rows)),
-            q_columns,
-            incoming: Incoming::new(heads, head, first, count, behind),
+        Walk {
+            queries: Queries::new(heads, head, first, count),
+            q: Tensor::build(&[count, d_k], |out| gather((q.numbers(), q.row_stride()), d_k, out)),
+            incoming: Incoming::new(heads, head, first, count, outcome, dy),
             dq: Tensor::zeros(&[QUERIES, d_k]),
             rows,
         }
@@ -134,33 +123,31 @@ impl<'a, 'b> Queries<'a, 'b> {
     /// the keys and values.
     ///
     /// The weights are wᵢ / sum: the division is done once, in ∂L/∂y.
-    fn walk_back(&mut self, heads: &Heads, keys: Range<usize>, v: tile::Tile<'_>, sums: &mut Sums) {
-        let keys = keys.start..keys.end.min(self.seen.end);
-        if keys.is_empty() {
+    fn step(&mut self, heads: &Heads, keys: Range<usize>, v: tile::Tile<'_>, sums: &mut Sums) {
+        let (d_k, d_v, start) = (heads.q.size(3), heads.v.size(3), keys.start);
+        let (n_queries, columns) = (self.queries.count, self.queries.padded());
+        let Incoming { dy, dy_columns, mean, max } = &self.incoming;
+        let (k, v) = (sums.k.data(), v.from_row(start));
+        let (w, dw) = (sums.scores.data_mut(), sums.dweights.data_mut());
+        let n_keys = self.queries.scores(heads, keys, tile::Tile::new(k, [d_k, 1]), w);
+        if n_keys == 0 {
             return;
         }
-        let (d_k, d_v, n_queries) = (heads.q.size(3), heads.v.size(3), self.rows.len());
-        let (start, n_keys, columns) = (keys.start, keys.len(), padded(n_queries));
-        let Incoming { dy, dy_columns, mean, max } = &self.incoming;
-        let (k, v) = (&sums.k.data()[start * d_k..], v.from_row(start));
-        let (w, dw) = (sums.scores.data_mut(), sums.dweights.data_mut());
-        let (k_tile, q_columns) = (tile::Tile::new(k, [d_k, 1]), self.q_columns.data());
-        tile::multiply([n_keys, d_k, columns], k_tile, (q_columns, QUERIES), (w, STRIDE), false);
-        heads.hide(self.batch, self.first, keys, w);
         let dy_columns = (dy_columns.data(), QUERIES);
         tile::multiply([n_keys, d_v, columns], v, dy_columns, (dw, STRIDE), false);
         weigh(&mut w[..n_keys * STRIDE], dw, columns, max, mean);
         let (w, dw) = (tile::Tile::new(w, [STRIDE, 1]), tile::Tile::new(dw, [STRIDE, 1]));
-        let dk = &mut sums.dk.data_mut()[start * d_k..];
-        let dv = &mut sums.dv.data_mut()[start * d_v..];
-        let (q, dq) = (self.q.data(), self.dq.data_mut());
-        tile::multiply([n_keys, n_queries, d_v], w, (dy.data(), d_v), (dv, d_v), true);
-        tile::multiply([n_keys, n_queries, d_k], dw, (q, d_k), (dk, d_k), true);
-        tile::multiply([n_queries, n_keys, d_k], dw.transposed(), (k, d_k), (dq, d_k), true);
+        let (q, k) = ((self.q.data(), d_k), (&k[start * d_k..], d_k));
+        let dk = (&mut sums.dk.data_mut()[start * d_k..], d_k);
+        let dv = (&mut sums.dv.data_mut()[start * d_v..], d_v);
+        tile::multiply([n_keys, n_queries, d_v], w, (dy.data(), d_v), dv, true);
+        tile::multiply([n_keys, n_queries, d_k], dw, q, dk, true);
+        let dq = (self.dq.data_mut(), d_k);
+        tile::multiply([n_queries, n_keys, d_k], dw.transposed(), k, dq, true);
     }
 
-    fn finish(self, heads: &Heads) {
-        write(self.rows.iter_mut().map(|row| &mut **row), self.dq.data(), heads.scale);
+    fn finish(self, scale: Float) {
+        write(self.rows.iter_mut().map(|row| &mut **row), self.dq.data(), scale);
     }
 }
 
@@ -181,7 +168,8 @@ impl Incoming {
         head: [usize; 2],
         first: usize,
         n: usize,
-        (outcome, dy): (&Outcome, &Tensor),
+        outcome: &Outcome,
+        dy: &Tensor,
     ) -> Incoming {
         let d_v = heads.v.size(3);
         let row = (head[0] * heads.q.size(1) + head[1]) * heads.q.size(2) + first;

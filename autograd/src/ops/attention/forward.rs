@@ -1,10 +1,7 @@
 //! The forward pass: each tile of queries goes over its keys once. Dao et al. 2022, algorithm 1; the
 //! sums are divided at the end as in Dao 2023, section 3.1.
 
-use super::heads::{
-    Heads, KEYS, QUERIES, Rows, STRIDE, TOGETHER, by_head, gather, padded, transpose,
-};
-use std::ops::Range;
+use super::heads::{Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, by_head, gather};
 use tensor::vmath::{self, LANES};
 use tensor::{Float, Tensor, par, simd, tile};
 
@@ -18,6 +15,9 @@ pub(super) struct Outcome {
     /// Its Σ exp(score − max), of the same shape.
     pub sum: Tensor,
 }
+
+/// Pieces that are enough for the threads of any CPU that this was made for.
+const MANY: usize = 32;
 
 /// Queries of one head that go over the keys together.
 struct Piece<'a> {
@@ -38,7 +38,7 @@ pub(super) fn forward(heads: &Heads) -> Outcome {
     let y = Tensor::build(&[batch_size, n_queries, n_heads, d_v], |y| {
         let mut rows = by_head(y, [batch_size, n_queries, n_heads], d_v);
         let pieces = pieces(&mut rows, n_heads, max.data_mut(), sum.data_mut());
-        par::for_each(pieces, |piece| attend(heads, piece));
+        par::for_each(pieces, |piece| attend_together(heads, piece));
     });
     Outcome { y: y.transpose(1, 2), max, sum }
 }
@@ -50,11 +50,13 @@ fn pieces<'a>(
     sum: &'a mut [Float],
 ) -> Vec<Piece<'a>> {
     let n_queries = rows.first().map_or(0, Vec::len).max(1);
+    // Where there are few tiles, each is a piece, so that many threads find work.
+    let tiles = rows.len() * n_queries.div_ceil(QUERIES);
+    let len = QUERIES * (tiles / MANY).clamp(1, TOGETHER);
     let stats = max.chunks_mut(n_queries).zip(sum.chunks_mut(n_queries));
     let mut pieces = Vec::new();
     for (index, (rows, (max, sum))) in rows.iter_mut().zip(stats).enumerate() {
         let (batch, head) = (index / n_heads, index % n_heads);
-        let len = TOGETHER * QUERIES;
         let stats = max.chunks_mut(len).zip(sum.chunks_mut(len));
         for (piece, (y, (max, sum))) in rows.chunks_mut(len).zip(stats).enumerate() {
             pieces.push(Piece { batch, head, first: piece * len, y, max, sum });
@@ -64,108 +66,76 @@ fn pieces<'a>(
 }
 
 /// The outputs of a piece's queries.
-fn attend(heads: &Heads, piece: Piece<'_>) {
+fn attend_together(heads: &Heads, piece: Piece<'_>) {
     let Piece { batch, head, first, y, max, sum } = piece;
     let (n_queries, d_v) = (y.len(), heads.v.size(3));
     let kv_head = head / (heads.q.size(1) / heads.k.size(1));
     let [k, v] = [&heads.k, &heads.v].map(|x| x.tile(&[batch, kv_head]));
-    let tile =
-        |start| Queries::new(heads, [batch, head], first + start, QUERIES.min(n_queries - start));
-    let mut tiles: Vec<Queries> = (0..n_queries).step_by(QUERIES).map(tile).collect();
+    let running = |start| {
+        let count = QUERIES.min(n_queries - start);
+        Running::new(Queries::new(heads, [batch, head], first + start, count), d_v)
+    };
+    let mut tiles: Vec<Running> = (0..n_queries).step_by(QUERIES).map(running).collect();
     let mut scores = Tensor::zeros(&[KEYS, STRIDE]);
     let mut v_rows = Tensor::build(&[KEYS, d_v], |_| {});
     for keys in heads.tiles_of_keys(batch, first, n_queries) {
         let v = v.from_row(keys.start);
         let v_rows = &mut v_rows.data_mut()[..keys.len() * d_v];
         gather((v.numbers(), v.row_stride()), d_v, v_rows);
-        for queries in &mut tiles {
-            queries.attend(heads, keys.clone(), (k, &*v_rows), scores.data_mut());
+        for tile in &mut tiles {
+            let n_keys = tile.queries.scores(heads, keys.clone(), k, scores.data_mut());
+            tile.attend(&mut scores.data_mut()[..n_keys * STRIDE], (v_rows, d_v));
         }
     }
     let stats = max.chunks_mut(QUERIES).zip(sum.chunks_mut(QUERIES));
-    for (queries, (y, (max, sum))) in tiles.into_iter().zip(y.chunks_mut(QUERIES).zip(stats)) {
-        queries.finish(y, max, sum);
+    for (tile, (y, (max, sum))) in tiles.iter().zip(y.chunks_mut(QUERIES).zip(stats)) {
+        tile.finish(y, max, sum);
     }
 }
 
 /// A tile of queries, and the sums over the keys that it has seen.
-struct Queries {
-    batch: usize,
-    first: usize,
-    count: usize,
-    /// s Qᵀ, `[d_k, QUERIES]`.
-    columns: Tensor,
-    /// The keys that one of them may attend to lie in this range.
-    seen: Range<usize>,
-    running: Running,
-    /// Σ exp(score − max) v of each query, `[QUERIES, d_v]`.
+struct Running {
+    queries: Queries,
+    /// Each query's largest score.
+    max: [Float; QUERIES],
+    /// Σ exp(score − max).
+    sum: [Float; QUERIES],
+    /// Σ exp(score − max) v, `[QUERIES, d_v]`.
     out: Tensor,
 }
 
-impl Queries {
-    fn new(heads: &Heads, [batch, head]: [usize; 2], first: usize, count: usize) -> Queries {
-        let q = heads.q.tile(&[batch, head]).from_row(first);
-        let mut columns = Tensor::build(&[heads.q.size(3), QUERIES], |_| {});
-        transpose((q.numbers(), q.row_stride()), count, heads.scale, columns.data_mut());
-        let seen = heads.keys_of(batch, first, count);
-        let running = Running { max: [Float::NEG_INFINITY; QUERIES], sum: [0.0; QUERIES] };
-        let out = Tensor::zeros(&[QUERIES, heads.v.size(3)]);
-        Queries { batch, first, count, columns, seen, running, out }
-    }
-
-    /// Adds what a tile of keys gives, of which `v_rows` are the values.
-    fn attend(
-        &mut self,
-        heads: &Heads,
-        keys: Range<usize>,
-        (k, v_rows): (tile::Tile<'_>, &[Float]),
-        scores: &mut [Float],
-    ) {
-        let keys = keys.start..keys.end.min(self.seen.end);
-        if keys.is_empty() {
-            return;
-        }
-        let (d_k, d_v, n_keys) = (heads.q.size(3), heads.v.size(3), keys.len());
-        let (k, q, columns) = (k.from_row(keys.start), self.columns.data(), padded(self.count));
-        tile::multiply([n_keys, d_k, columns], k, (q, QUERIES), (scores, STRIDE), false); // s K Qᵀ
-        heads.hide(self.batch, self.first, keys, scores);
-        let out = self.out.data_mut();
-        self.running.weigh(&mut scores[..n_keys * STRIDE], columns, out, d_v);
-        let weights = tile::Tile::new(scores, [1, STRIDE]);
-        tile::multiply([self.count, n_keys, d_v], weights, (v_rows, d_v), (out, d_v), true);
-    }
-
-    /// Divides by the sums. A query that sees no key gets zeros.
-    fn finish(self, y: &mut [&mut [Float]], max: &mut [Float], sum: &mut [Float]) {
-        let Running { max: largest, sum: sums } = self.running;
-        for (q, y) in y.iter_mut().enumerate() {
-            let scale = if sums[q] == 0.0 { 0.0 } else { 1.0 / sums[q] };
-            let out = &self.out.data()[q * y.len()..];
-            for (y, &out) in y.iter_mut().zip(out) {
-                *y = out * scale;
-            }
-            max[q] = if largest[q] == Float::NEG_INFINITY { 0.0 } else { largest[q] };
-            sum[q] = sums[q];
-        }
-    }
-}
-
-/// Each query's largest score so far and its Σ exp(score − max).
-struct Running {
-    max: [Float; QUERIES],
-    sum: [Float; QUERIES],
-}
-
 impl Running {
-    /// Scores become weights, not yet divided by their sum; what came before shrinks as the maximum
-    /// grows.
-    fn weigh(&mut self, scores: &mut [Float], columns: usize, out: &mut [Float], d_v: usize) {
+    fn new(queries: Queries, d_v: usize) -> Running {
+        let (max, sum) = ([Float::NEG_INFINITY; QUERIES], [0.0; QUERIES]);
+        Running { queries, max, sum, out: Tensor::zeros(&[QUERIES, d_v]) }
+    }
+
+    /// Adds what a tile of keys gives, of which `v` are the values. Scores become weights, not yet
+    /// divided by their sum; what came before shrinks as the maximum grows.
+    fn attend(&mut self, scores: &mut [Float], (v, d_v): (&[Float], usize)) {
+        let (columns, n_keys) = (self.queries.padded(), scores.len() / STRIDE);
         let mut shrink = [0.0; QUERIES];
         weigh(scores, columns, &mut self.max, &mut self.sum, &mut shrink);
+        let out = self.out.data_mut();
         for (out, &shrink) in out.chunks_exact_mut(d_v.max(1)).zip(&shrink[..columns]) {
             if shrink != 1.0 {
                 out.iter_mut().for_each(|out| *out *= shrink);
             }
+        }
+        let weights = tile::Tile::new(scores, [1, STRIDE]);
+        tile::multiply([self.queries.count, n_keys, d_v], weights, (v, d_v), (out, d_v), true);
+    }
+
+    /// Divides by the sums. A query that sees no key gets zeros.
+    fn finish(&self, y: &mut [&mut [Float]], max: &mut [Float], sum: &mut [Float]) {
+        sum.copy_from_slice(&self.sum[..sum.len()]);
+        for (q, (y, max)) in y.iter_mut().zip(max).enumerate() {
+            let scale = if sum[q] == 0.0 { 0.0 } else { 1.0 / sum[q] };
+            let out = &self.out.data()[q * y.len()..];
+            for (y, &out) in y.iter_mut().zip(out) {
+                *y = out * scale;
+            }
+            *max = if self.max[q] == Float::NEG_INFINITY { 0.0 } else { self.max[q] };
         }
     }
 }

@@ -12,8 +12,9 @@ pub(super) const QUERIES: usize = 64;
 pub(super) const STRIDE: usize = QUERIES + 16;
 /// Keys of a tile.
 pub(super) const KEYS: usize = 128;
-/// Tiles of queries that go over the keys together: a tile of keys and values comes from far away for
-/// the first of them, and from the second cache for the others.
+/// Tiles of queries that may go over the keys together: a tile of keys and values comes from far away
+/// for the first of them, and from the second cache for the others. Heads of 64 take some 530 KB of
+/// it in the backward pass.
 pub(super) const TOGETHER: usize = 4;
 
 /// `q [batch_size, n_heads, n_queries, d_k]`, `k` and `v [batch_size, n_kv_heads, n_keys, ..]`, with
@@ -59,7 +60,7 @@ impl Heads {
         }
     }
 
-    /// The keys that one of these queries may attend to, a tile at a time.
+    /// The keys that one of `n_queries` from `first` on may attend to, a tile at a time.
     pub fn tiles_of_keys(
         &self,
         batch: usize,
@@ -92,6 +93,52 @@ impl Heads {
     }
 }
 
+/// A tile of queries of one head.
+pub(super) struct Queries {
+    batch: usize,
+    first: usize,
+    pub count: usize,
+    /// s Qᵀ, `[d_k, QUERIES]`.
+    columns: Tensor,
+    /// None of them sees a key from here on.
+    end: usize,
+}
+
+impl Queries {
+    pub fn new(heads: &Heads, [batch, head]: [usize; 2], first: usize, count: usize) -> Queries {
+        let q = heads.q.tile(&[batch, head]).from_row(first);
+        let mut columns = Tensor::build(&[heads.q.size(3), QUERIES], |_| {});
+        transpose((q.numbers(), q.row_stride()), count, heads.scale, columns.data_mut());
+        let end = heads.keys_of(batch, first, count).end;
+        Queries { batch, first, count, columns, end }
+    }
+
+    /// S = s K Qᵀ + M of those of a tile of keys that one of the queries may see, `[keys, STRIDE]`; how
+    /// many keys these are. `k` is the whole head's.
+    pub fn scores(
+        &self,
+        heads: &Heads,
+        keys: Range<usize>,
+        k: tile::Tile<'_>,
+        scores: &mut [Float],
+    ) -> usize {
+        let keys = keys.start..keys.end.min(self.end);
+        let n_keys = keys.len();
+        if n_keys > 0 {
+            let (k, columns) = (k.from_row(keys.start), (self.columns.data(), QUERIES));
+            let size = [n_keys, heads.q.size(3), self.padded()];
+            tile::multiply(size, k, columns, (scores, STRIDE), false);
+            heads.hide(self.batch, self.first, keys, scores);
+        }
+        n_keys
+    }
+
+    /// Columns that products of this tile compute: whole registers.
+    pub fn padded(&self) -> usize {
+        self.count.next_multiple_of(16).min(QUERIES)
+    }
+}
+
 /// The same numbers, each row of the last axis contiguous.
 pub(super) fn rows_contiguous(x: &Tensor) -> Tensor {
     let tile = x.size(0) * x.size(1) > 0 && x.size(-1) > 1;
@@ -112,11 +159,6 @@ pub(super) fn transpose(x: (&[Float], usize), rows: usize, scale: Float, out: &m
         out.fill(0.0);
     }
     tile::transpose([rows, out.len() / QUERIES], scale, x, (out, QUERIES));
-}
-
-/// Columns that products of a tile with `queries` queries compute: whole registers.
-pub(super) fn padded(queries: usize) -> usize {
-    queries.next_multiple_of(16).min(QUERIES)
 }
 
 /// The rows of one head, which lie among those of others.

@@ -113,15 +113,22 @@ fn added(parts: &Tensor, [batch_size, n_heads, d_v]: [usize; 3]) -> Outcome {
             *max = if largest == Float::NEG_INFINITY { 0.0 } else { largest };
             y.fill(0.0);
             for (values, stats) in (0..ranges).map(part) {
-                let shrink = vmath::exp(stats[0] - *max);
-                *sum += shrink * stats[1];
-                y.iter_mut().zip(values).for_each(|(y, value)| *y += shrink * value);
+                add_range(values, stats, *max, y, sum);
             }
             let scale = if *sum == 0.0 { 0.0 } else { 1.0 / *sum };
             y.iter_mut().for_each(|y| *y *= scale);
         }
     });
     Outcome { y: y.transpose(1, 2), max, sum }
+}
+
+simd! {
+    /// Adds a range's values and sum, as much smaller as its largest score is below that of all.
+    fn add_range(values: &[Float], stats: &[Float], max: Float, y: &mut [Float], sum: &mut Float) {
+        let shrink = vmath::exp(stats[0] - max);
+        *sum += shrink * stats[1];
+        y.iter_mut().zip(values).for_each(|(y, value)| *y += shrink * value);
+    }
 }
 
 #[cfg(test)]
