@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 use tensor::packed::Format;
-use tensor::{Float, Precision, Rng, Targets, live_bytes, peak_flops};
+use tensor::{Float, Precision, Rng, Targets, Tensor, live_bytes, peak_flops, tile};
 use train::Preset;
 use train::flops::flops_per_token;
 
@@ -60,9 +60,14 @@ fn holds(guard: &mut Guard) -> bool {
     })
 }
 
-fn guards() -> [Guard; 5] {
+fn guards() -> [Guard; 6] {
     [
         Guard { name: "matrix product, share of the peak", least: 0.5, ratio: matmul() },
+        Guard {
+            name: "product of tiles 16, 48 and 80 wide, its speed over that of one as wide as a head",
+            least: 0.5,
+            ratio: tiles_of_any_width(),
+        },
         Guard {
             name: "attention by tiles, times faster than with all weights in memory",
             least: 1.5,
@@ -93,6 +98,23 @@ fn matmul() -> Box<dyn FnMut() -> f64> {
     let mut rng = Rng::seeded(1);
     let [a, b] = [[m, k], [k, n]].map(|shape| rng.normal(&shape, 1.0));
     Box::new(move || 2.0 * (m * k * n) as f64 / seconds(|| a.matmul(&b)) / peak_flops())
+}
+
+fn tiles_of_any_width() -> Box<dyn FnMut() -> f64> {
+    let (rows, depth, widest) = (64, 64, 96);
+    let mut rng = Rng::seeded(5);
+    let [a, b] = [[rows, depth], [depth, widest]].map(|shape| rng.normal(&shape, 1.0));
+    let mut c = Tensor::zeros(&[rows, widest]);
+    let mut per_column = move |widths: [usize; 3]| {
+        let time = seconds(|| {
+            for n in widths.repeat(200) {
+                let b = (b.data(), widest);
+                tile::multiply([rows, depth, n], a.tile(&[]), b, (c.data_mut(), widest), false);
+            }
+        });
+        time / widths.iter().sum::<usize>() as f64
+    };
+    Box::new(move || per_column([64; 3]) / per_column([16, 48, 80]))
 }
 
 fn attention_by_tiles() -> Box<dyn FnMut() -> f64> {
