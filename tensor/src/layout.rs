@@ -1,6 +1,7 @@
 //! Layout: the same numbers under another shape. Views wherever strides can express them.
 
 use crate::{Float, Tensor, par, shape};
+use std::cmp::Reverse;
 
 impl Tensor {
     /// The same numbers in row-major order under another shape: a view where strides can express
@@ -40,6 +41,19 @@ impl Tensor {
             strides: axes.iter().map(|&axis| self.strides[axis]).collect(),
             ..self.clone()
         }
+    }
+
+    /// The axes as they lie in memory, those of size 1 first, then from the longest step to the
+    /// shortest: permuted so, a contiguous tensor whose axes were exchanged is contiguous again.
+    ///
+    /// ```
+    /// let x = tensor::Tensor::zeros(&[2, 3, 4]).transpose(0, 1);
+    /// assert!(x.permute(&x.axes_in_memory()).is_contiguous());
+    /// ```
+    pub fn axes_in_memory(&self) -> Vec<usize> {
+        let mut axes: Vec<usize> = (0..self.rank()).collect();
+        axes.sort_by_key(|&axis| (self.shape[axis] != 1, Reverse(self.strides[axis])));
+        axes
     }
 
     /// The view with two axes exchanged; negative axes count from the end.
@@ -189,6 +203,20 @@ mod tests {
     #[should_panic(expected = "reshape: 6 numbers can't take the new shape: [2, 3] and [4, 2]")]
     fn reshape_keeps_the_count() {
         counting(&[2, 3]).reshape(&[4, 2]);
+    }
+
+    #[test]
+    fn axes_in_memory_undo_exchanges() {
+        let x = Tensor::zeros(&[2, 3, 1, 4]);
+        for axes in [[0, 1, 2, 3], [3, 0, 2, 1], [1, 3, 0, 2], [2, 1, 0, 3]] {
+            let view = x.permute(&axes);
+            assert!(view.permute(&view.axes_in_memory()).is_contiguous(), "{axes:?}");
+        }
+        assert_eq!(x.squeeze(&[2]).transpose(0, 1).axes_in_memory(), [1, 0, 2]);
+        let one = Tensor::zeros(&[3, 4]).broadcast_to(&[1, 3, 4]);
+        assert_eq!(one.axes_in_memory(), [0, 1, 2]);
+        assert_eq!(Tensor::zeros(&[4]).broadcast_to(&[3, 4]).axes_in_memory(), [1, 0]);
+        assert!(Tensor::scalar(1.0).axes_in_memory().is_empty());
     }
 
     #[test]

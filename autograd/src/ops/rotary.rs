@@ -33,9 +33,7 @@ use tensor::{Float, Tensor, par, shape, simd};
 /// not stretch to those of x.
 #[track_caller]
 pub fn rotary(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
-    let mut y = x.clone();
-    rotate(&mut y, cos, sin, 1.0);
-    y
+    rotated(x, cos, sin, 1.0)
 }
 
 /// The derivative of [`rotary`]: the turn by the negative angle.
@@ -44,9 +42,9 @@ pub fn rotary(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
 /// \bar x_i = \bar y_i \cos m \theta_i + \bar y_{i + h} \sin m \theta_i, \quad
 /// \bar x_{i + h} = \bar y_{i + h} \cos m \theta_i - \bar y_i \sin m \theta_i
 /// ```
-pub fn rotary_backward(mut dy: Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
-    rotate(&mut dy, cos, sin, -1.0);
-    dy
+#[track_caller]
+pub fn rotary_backward(dy: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
+    rotated(dy, cos, sin, -1.0)
 }
 
 /// θ of [`rotary`], `[d_rot / 2]`: one angle a pair for the first `d_rot` numbers, from 1 down to
@@ -83,20 +81,40 @@ pub fn tables(positions: &Tensor, frequencies: &Tensor) -> (Tensor, Tensor) {
     (of(f64::cos), of(f64::sin))
 }
 
-/// Turns `x` in place, by the negative angle where `direction` is -1.
+/// `x` turned, by the negative angle where `direction` is -1. The result lies in memory as `x` does:
+/// heads that were split stay side by side, and are joined again without a copy.
 #[track_caller]
-fn rotate(x: &mut Tensor, cos: &Tensor, sin: &Tensor, direction: Float) {
+fn rotated(x: &Tensor, cos: &Tensor, sin: &Tensor, direction: Float) -> Tensor {
     let (width, half) = (x.size(-1), cos.size(-1));
-    let rows = table_rows(x, cos, sin);
+    let mut axes = x.axes_in_memory();
+    if !axes.ends_with(&[x.rank() - 1]) {
+        axes.sort_unstable(); // rows must be whole
+    }
+    let table_rows = table_rows(x, cos, sin, &axes);
     let (cos, sin) = (cos.contiguous(), sin.contiguous());
-    par::for_rows(x.data_mut(), width, |first, x| {
-        rotate_rows(x, width, half, &rows[first..], cos.data(), sin.data(), direction);
-    });
+    let turn = |first: usize, rows: &mut [Float]| {
+        rotate_rows(rows, width, half, &table_rows[first..], cos.data(), sin.data(), direction);
+    };
+    let mut y = x.permute(&axes);
+    if let Some(x) = y.clone().as_slice() {
+        // Some rows at a time, which stay near between the copy and the turn.
+        y = Tensor::build(y.shape(), |y| {
+            par::for_rows(y, width, |first, rows| {
+                rows.copy_from_slice(&x[first * width..][..rows.len()]);
+                turn(first, rows);
+            });
+        });
+    } else {
+        par::for_rows(y.data_mut(), width, turn);
+    }
+    let mut back = axes.clone();
+    axes.iter().enumerate().for_each(|(place, &axis)| back[axis] = place);
+    y.permute(&back)
 }
 
-/// The row of the tables that each row of `x` uses.
+/// The row of the tables that each row of `x` uses, its axes in the given order.
 #[track_caller]
-fn table_rows(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Vec<usize> {
+fn table_rows(x: &Tensor, cos: &Tensor, sin: &Tensor, axes: &[usize]) -> Vec<usize> {
     let (leading, columns) = x.shape().split_at(x.rank() - 1);
     let (table, half) = cos.shape().split_at(cos.rank() - 1);
     let mut sizes = table.iter().rev().zip(leading.iter().rev());
@@ -107,8 +125,11 @@ fn table_rows(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Vec<usize> {
         shape::wrong("rotary", rule, &[cos.shape(), sin.shape(), x.shape()], hint);
     }
     let strides = shape::broadcast_strides(table, &shape::row_major_strides(table), leading);
+    let axes = &axes[..leading.len()];
+    let [sizes, strides] =
+        [leading, &strides].map(|of| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>());
     let mut rows = Vec::with_capacity(shape::count(leading));
-    shape::for_each_offset(leading, [&strides], |[row]| rows.push(row));
+    shape::for_each_offset(&sizes, [&strides], |[row]| rows.push(row));
     rows
 }
 
@@ -142,7 +163,7 @@ impl Var {
     pub fn rotary(&self, cos: &Tensor, sin: &Tensor) -> Var {
         let y = rotary(self.value(), cos, sin);
         Var::record("rotary", [self], y, [cos.clone(), sin.clone()], |dy, [cos, sin]| {
-            [rotary_backward(dy, &cos, &sin).into()]
+            [rotary_backward(&dy, &cos, &sin).into()]
         })
     }
 }
@@ -169,7 +190,12 @@ pub(crate) mod tests {
         };
         let (cos, sin) = tables(&Rng::seeded(3).normal(&[2, 1, 3], 2.0), &frequencies(4, 10.0));
         let batched = Case::new([&[2, 2, 3, 4]], move |x| x[0].rotary(&cos, &sin));
-        vec![of(&[1, 5, 4], 4), of(&[2, 3, 7], 4), batched, of(&[4, 2, 60, 100], 100)]
+        let split = |shape: &'static [usize]| {
+            let (cos, sin) = tables_of(shape[1], shape[3]);
+            Case::new([shape], move |x| x[0].transpose(1, 2).rotary(&cos, &sin))
+        };
+        let [few, many] = [split(&[2, 3, 2, 4]), split(&[4, 60, 2, 100])];
+        vec![of(&[1, 5, 4], 4), of(&[2, 3, 7], 4), batched, few, many, of(&[4, 2, 60, 100], 100)]
     }
 
     #[test]
@@ -213,8 +239,31 @@ pub(crate) mod tests {
             assert_eq!(rotary(&of(&x), &of(&cos), &of(&sin)).to_vec(), of(&y).to_vec());
         }
         assert_eq!(y.narrow(-1, 4, 2).to_vec(), x.narrow(-1, 4, 2).to_vec());
-        let seen = x.transpose(1, 2).contiguous().transpose(1, 2);
-        assert_eq!(rotary(&seen, &cos, &sin).to_vec(), y.to_vec());
+    }
+
+    #[test]
+    fn the_result_lies_in_memory_as_x_does() {
+        let x = Rng::seeded(1).normal(&[2, 3, 4, 6], 1.0);
+        let (cos, sin) = tables(&Rng::seeded(2).normal(&[2, 1, 4], 9.0), &frequencies(4, 100.0));
+        let expected = rotary(&x, &cos, &sin).to_vec();
+        let split = x.transpose(1, 2).contiguous().transpose(1, 2);
+        let turned = rotary(&split, &cos, &sin);
+        assert_eq!(turned.to_vec(), expected);
+        assert!(turned.transpose(1, 2).is_contiguous());
+        let back = rotary_backward(&turned, &cos, &sin);
+        assert!(back.transpose(1, 2).is_contiguous());
+        for (back, x) in back.to_vec().iter().zip(x.data()) {
+            assert_relative_eq!(back, x, max_relative = 1e-4, epsilon = 1e-5);
+        }
+        // Rows with others between them, and numbers that are no rows in memory.
+        let between = Tensor::concat(&[&x, &x, &x], -1).narrow(-1, 6, 6);
+        let scattered = x.transpose(2, 3).contiguous().transpose(2, 3);
+        for view in [between, scattered] {
+            assert_eq!(rotary(&view, &cos, &sin).to_vec(), expected);
+        }
+        let one = x.narrow(1, 0, 1);
+        let stretched = rotary(&one.broadcast_to(&[2, 3, 4, 6]), &cos, &sin);
+        assert_eq!(stretched.narrow(1, 2, 1).to_vec(), rotary(&one, &cos, &sin).to_vec());
     }
 
     #[test]
@@ -228,6 +277,8 @@ pub(crate) mod tests {
         assert_relative_eq!(before, after, max_relative = 1e-5);
         let none = Tensor::zeros(&[2, 0]);
         assert_eq!(rotary(&none, &none, &none).shape(), [2, 0]);
+        let (cos, sin) = tables_of(5, 4);
+        assert_eq!(rotary(&Tensor::zeros(&[0, 5, 4]), &cos, &sin).shape(), [0, 5, 4]);
     }
 
     #[test]
