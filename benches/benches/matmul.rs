@@ -1,5 +1,5 @@
 //! How fast are matrix products of GPT-2's shapes, and how near to the peak? The textbook's three loops
-//! stand beside them.
+//! stand beside them. And how fast are those of attention's tiles on one thread?
 
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
@@ -7,7 +7,7 @@ use attendant_benches::peers::Bound;
 use attendant_benches::roof::{measured, share};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tensor::{Float, Precision, Rng, Tensor, with_precision};
+use tensor::{Float, Precision, Rng, Tensor, tile, with_precision};
 
 /// (name, m, k, n) for 1,024 tokens of GPT-2 124M.
 const SHAPES: [(&str, usize, usize, usize); 5] = [
@@ -61,5 +61,28 @@ fn matmul(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, matmul);
+/// One thread's products of tiles that lie in the cache, of attention's sizes with heads of 64.
+fn tiles(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tiles");
+    let mut rng = Rng::seeded(2);
+    let mut draw = |shape: [usize; 2]| rng.normal(&shape, 1.0);
+    let (keys, queries, width, stride) = (128, 64, 64, 80);
+    let (k, weights, rows) = (draw([keys, width]), draw([keys, stride]), draw([keys, width]));
+    let weights = weights.narrow(1, 0, queries).transpose(0, 1);
+    let mut c = Tensor::zeros(&[keys, stride]);
+    for (name, [m, depth, n], a) in [
+        ("scores", [keys, width, queries], &k),
+        ("weights times values", [queries, keys, width], &weights),
+    ] {
+        group.throughput(Throughput::Elements(2 * (m * depth * n) as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let b = (rows.data(), width);
+                tile::multiply([m, depth, n], a.tile(&[]), b, (c.data_mut(), stride), false);
+            });
+        });
+    }
+}
+
+criterion_group!(benches, matmul, tiles);
 criterion_main!(benches);

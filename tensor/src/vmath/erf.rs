@@ -1,7 +1,7 @@
 //! The error function.
 
 #[cfg(not(attendant_f64))]
-use super::exp;
+use super::{exp, polynomial};
 
 /// The error function, to within 2 units in the last place (`f32`).
 ///
@@ -15,23 +15,33 @@ use super::exp;
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
     let z = x * x;
-    let p = 7.853_861_4e-5;
-    let p = z.mul_add(p, -8.010_193_6e-4);
-    let p = z.mul_add(p, 5.188_327_7e-3);
-    let p = z.mul_add(p, -2.685_381_2e-2);
-    let p = z.mul_add(p, 1.128_358_5e-1);
-    let p = z.mul_add(p, -3.761_262_6e-1);
-    let p = z.mul_add(p, 1.283_791_7e-1);
+    let p = polynomial(
+        z,
+        [
+            7.853_861_4e-5,
+            -8.010_193_6e-4,
+            5.188_327_7e-3,
+            -2.685_381_2e-2,
+            1.128_358_5e-1,
+            -3.761_262_6e-1,
+            1.283_791_7e-1,
+        ],
+    );
     let near = x.mul_add(p, x);
     let size = x.abs();
     let t = if size > 4.0 { 4.0 } else { size }; // NaN stays NaN
-    let q = 1.863_791_6e-4;
-    let q = t.mul_add(q, -2.947_658e-3);
-    let q = t.mul_add(q, 2.183_806_3e-2);
-    let q = t.mul_add(q, -1.031_067_5e-1);
-    let q = t.mul_add(q, -6.381_448_4e-1);
-    let q = t.mul_add(q, -1.127_089_2);
-    let q = t.mul_add(q, -3.415_234e-4);
+    let q = polynomial(
+        t,
+        [
+            1.863_791_6e-4,
+            -2.947_658e-3,
+            2.183_806_3e-2,
+            -1.031_067_5e-1,
+            -6.381_448_4e-1,
+            -1.127_089_2,
+            -3.415_234e-4,
+        ],
+    );
     let far = 1.0 - exp(q);
     let y = if size < 1.0 { near } else { far };
     y.copysign(x)

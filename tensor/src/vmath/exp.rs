@@ -1,5 +1,7 @@
 //! The exponential, and the two functions that are one step from it: sigmoid and tanh.
 
+#[cfg(not(attendant_f64))]
+use super::polynomial;
 use crate::Float;
 
 /// eˣ to within a unit in the last place (`f32`); exactly 0 below -87.3, ∞ above 88.72.
@@ -20,14 +22,10 @@ pub fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first of so few bits that x − n times it is exact.
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
-    let p = 1.987_569_1e-4;
-    let p = r.mul_add(p, 1.398_2e-3);
-    let p = r.mul_add(p, 8.333_452e-3);
-    let p = r.mul_add(p, 4.166_579_6e-2);
-    let p = r.mul_add(p, 1.666_666_5e-1);
-    let p = r.mul_add(p, 0.5);
-    let p = r.mul_add(p, 1.0);
-    let e_r = r.mul_add(p, 1.0);
+    let e_r = polynomial(
+        r,
+        [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5, 1.0, 1.0],
+    );
     // Times 2ⁿ: n is added to the exponent, which stays in range between the bounds, as eʳ is below
     // 1 where n = 128 and above where n = −126. Wrapping, since beyond them n is anything.
     let y = f32::from_bits(e_r.to_bits().wrapping_add(shifted.to_bits() << 23));
@@ -69,11 +67,10 @@ pub fn sigmoid(x: Float) -> Float {
 pub fn tanh(x: f32) -> f32 {
     let far = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
     let z = x * x;
-    let p = -5.709_500_5e-3;
-    let p = z.mul_add(p, 2.064_366_9e-2);
-    let p = z.mul_add(p, -5.374_135_5e-2);
-    let p = z.mul_add(p, 1.333_146_6e-1);
-    let p = z.mul_add(p, -3.333_328_3e-1);
+    let p = polynomial(
+        z,
+        [-5.709_500_5e-3, 2.064_366_9e-2, -5.374_135_5e-2, 1.333_146_6e-1, -3.333_328_3e-1],
+    );
     let near = x.mul_add(z * p, x);
     let y = if x.abs() < 0.625 { near } else { far };
     y.copysign(x)

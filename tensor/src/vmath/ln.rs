@@ -1,5 +1,8 @@
 //! The natural logarithm.
 
+#[cfg(not(attendant_f64))]
+use super::polynomial;
+
 /// The natural logarithm, to within a unit in the last place (`f32`); -∞ of 0, NaN below.
 ///
 /// ```math
@@ -17,14 +20,19 @@ pub fn ln(x: f32) -> f32 {
     let bits = scaled.to_bits().wrapping_sub(ROOT_OF_HALF);
     let e = ((bits as i32) >> 23) as f32 - if subnormal { 23.0 } else { 0.0 };
     let f = f32::from_bits((bits & 0x007f_ffff).wrapping_add(ROOT_OF_HALF)) - 1.0;
-    let p = -7.865_449e-2;
-    let p = f.mul_add(p, 1.287_92e-1);
-    let p = f.mul_add(p, -1.312_529_5e-1);
-    let p = f.mul_add(p, 1.418_142e-1);
-    let p = f.mul_add(p, -1.662_497e-1);
-    let p = f.mul_add(p, 2.000_228_3e-1);
-    let p = f.mul_add(p, -2.500_079_7e-1);
-    let p = f.mul_add(p, 3.333_331_7e-1);
+    let p = polynomial(
+        f,
+        [
+            -7.865_449e-2,
+            1.287_92e-1,
+            -1.312_529_5e-1,
+            1.418_142e-1,
+            -1.662_497e-1,
+            2.000_228_3e-1,
+            -2.500_079_7e-1,
+            3.333_331_7e-1,
+        ],
+    );
     let square = f * f;
     // ln 2 in two parts, as one number holds too few of its digits.
     let y = square.mul_add(f.mul_add(p, -0.5), e * -2.121_944_4e-4);

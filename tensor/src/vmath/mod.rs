@@ -2,10 +2,9 @@
 //! maxima and dot products of slices.
 //!
 //! Written so that the compiler vectorizes them inside a [`simd!`](crate::simd!) kernel; all are
-//! `#[inline(always)]` for that reason, and choose between values rather than branch. Outside of
-//! one, each of their `mul_add`s is a call. Error bounds
-//! are in units in the last place of the exact result, and tested over the whole range. The `f64`
-//! build takes the standard library's functions.
+//! `#[inline(always)]` for that reason, and choose between values rather than branch. Outside of one,
+//! each of their `mul_add`s is a call. Error bounds are in units in the last place of the exact
+//! result, and tested over the whole range. The `f64` build takes the standard library's functions.
 
 mod erf;
 mod exp;
@@ -20,6 +19,15 @@ pub(crate) use sums::tree;
 pub use sums::{
     LANES, dot, larger_or_nan, max, max_or_nan, min_or_nan, smaller_or_nan, sum, sum_of, sum_of_two,
 };
+
+/// A polynomial of x by Horner's rule, each step rounded once; the coefficient of the highest power
+/// comes first.
+#[cfg(not(attendant_f64))]
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    let (highest, others) = (coefficients[0], &coefficients[1..]);
+    others.iter().fold(highest, |sum, &coefficient| x.mul_add(sum, coefficient))
+}
 
 /// The largest distance of `f` from `exact` over `inputs`, in units in the last place of the
 /// exact value, where it is a normal number.

@@ -16,7 +16,7 @@ pub(super) struct Outcome {
     pub sum: Tensor,
 }
 
-/// Pieces that are enough for the threads of any CPU that this was made for.
+/// Fewer pieces than these are not made by joining tiles: there may be so many threads.
 const MANY: usize = 32;
 
 /// Queries of one head that go over the keys together.
@@ -84,7 +84,9 @@ fn attend_together(heads: &Heads, piece: Piece<'_>) {
         gather((v.numbers(), v.row_stride()), d_v, v_rows);
         for tile in &mut tiles {
             let n_keys = tile.queries.scores(heads, keys.clone(), k, scores.data_mut());
-            tile.attend(&mut scores.data_mut()[..n_keys * STRIDE], (v_rows, d_v));
+            if n_keys > 0 {
+                tile.attend(&mut scores.data_mut()[..n_keys * STRIDE], (v_rows, d_v));
+            }
         }
     }
     let stats = max.chunks_mut(QUERIES).zip(sum.chunks_mut(QUERIES));
