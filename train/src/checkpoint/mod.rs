@@ -46,11 +46,17 @@ impl Checkpoints {
         let what = format!("the checkpoint of step {step}");
         self.replace(&format!("{STEP}{step:08}"), fill)
             .map_err(|error| self.incomplete(what, error))?;
-        for (_, path) in self.steps()?.iter().rev().skip(self.keep) {
-            // What cannot be removed now is tried again after the next one.
-            let _ = remove(path);
-        }
+        // What cannot be removed now is tried again after the next one.
+        let _ = self.trim();
         Ok(())
+    }
+
+    /// Removes the steps before the last `keep`: a run that was killed may have left one more.
+    ///
+    /// # Errors
+    /// If one can't be removed.
+    pub fn trim(&self) -> Result<(), Error> {
+        self.steps()?.iter().rev().skip(self.keep).try_for_each(|(_, path)| remove(path))
     }
 
     /// Writes the best model in the place of the one before.
@@ -324,6 +330,19 @@ mod tests {
         assert_eq!(names(&checkpoints), ["best", "step-00000004"]);
         let best = checkpoints.best().unwrap();
         assert_eq!(fs::read_to_string(best.join("a")).unwrap(), "the best");
+    }
+
+    #[test]
+    fn what_a_killed_run_had_not_come_to_remove_goes() {
+        let output = tempfile::tempdir().unwrap();
+        for step in [3, 6, 9] {
+            Checkpoints::new(output.path(), 3).write(step, fill("x")).unwrap();
+        }
+        let checkpoints = Checkpoints::new(output.path(), 2);
+        assert_eq!(checkpoints.latest().unwrap().unwrap().0, 9);
+        assert_eq!(names(&checkpoints).len(), 3);
+        checkpoints.trim().unwrap();
+        assert_eq!(names(&checkpoints), ["step-00000006", "step-00000009"]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ impl<'a> Run<'a> {
         std::fs::create_dir_all(output).map_err(Error::io(output, "create"))?;
         checkpoint::remove_leftovers(output)?;
         checkpoint::write_file(&output.join("run.toml"), &plan.options)?;
+        let checkpoints = Checkpoints::new(output, plan.keep);
+        checkpoints.trim()?;
         Ok(Run {
             logs: Logs::open(output, state.step, &trainer, data.training)?,
             trainer,
@@ -60,7 +62,7 @@ impl<'a> Run<'a> {
             saved: Saved { tokenizer, base },
             end,
             state,
-            checkpoints: Checkpoints::new(output, plan.keep),
+            checkpoints,
             interrupt,
             last_checkpoint: Instant::now(),
         })
