@@ -83,21 +83,35 @@ impl Var {
     }
 }
 
-/// Nodes that were reached and not yet passed, by their numbers, and what has come together of
-/// their gradients.
+/// Nodes that were reached and not yet passed, by their numbers.
 #[derive(Default)]
-struct Waiting(BTreeMap<u64, (Arc<Node>, Option<Tensor>)>);
+struct Waiting(BTreeMap<u64, Reached>);
+
+struct Reached {
+    node: Arc<Node>,
+    /// What has come together of its gradient.
+    sum: Option<Tensor>,
+    /// Gradients of rows are added last: a table whose transpose makes the scores, too, would else be
+    /// filled with zeros for them, and added to what comes from there.
+    rows: Vec<Gradient>,
+}
 
 impl Waiting {
     fn add(&mut self, node: &Arc<Node>, part: Gradient) {
-        let (_, sum) = self.0.entry(node.id).or_insert_with(|| (node.clone(), None));
-        part.add_to(sum, node);
+        let new = || Reached { node: node.clone(), sum: None, rows: Vec::new() };
+        let reached = self.0.entry(node.id).or_insert_with(new);
+        match part {
+            Gradient::Rows { .. } => reached.rows.push(part),
+            part => part.add_to(&mut reached.sum, node),
+        }
     }
 
     /// The node with the highest number that has a gradient.
     fn pop(&mut self) -> Option<(Arc<Node>, Tensor)> {
         loop {
-            if let (_, (node, Some(gradient))) = self.0.pop_last()? {
+            let (_, Reached { node, mut sum, rows }) = self.0.pop_last()?;
+            rows.into_iter().for_each(|part| part.add_to(&mut sum, &node));
+            if let Some(gradient) = sum {
                 return Some((node, gradient));
             }
         }
@@ -163,6 +177,7 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tensor::{Rng, Tokens};
 
     #[test]
     fn a_value_used_twice_collects_both_gradients() {
@@ -219,6 +234,17 @@ mod tests {
         let x = Var::leaf(Tensor::scalar(1.0));
         let y = Var::record("none", [&x], Tensor::scalar(1.0), [], |_, []| [Gradient::NotNeeded]);
         assert!(y.backward().unwrap().get(&x).is_none());
+    }
+
+    #[test]
+    fn rows_are_added_to_what_comes_after_them() {
+        let (rng, tokens) = (&mut Rng::seeded(1), Tokens::new([2, 0, 2], 5).unwrap());
+        let table = Var::leaf(rng.normal(&[5, 3], 1.0));
+        let gradient = |loss: Var| loss.backward().unwrap().get(&table).unwrap().to_vec();
+        let before = table.transpose(0, 1);
+        let first = gradient(table.embedding(&tokens).matmul(&before).square().sum());
+        let rows = table.embedding(&tokens);
+        assert_eq!(gradient(rows.matmul(&table.transpose(0, 1)).square().sum()), first);
     }
 
     #[test]

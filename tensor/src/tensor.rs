@@ -1,7 +1,7 @@
 //! The tensor: numbers in a shared buffer, seen through a shape and strides.
 
 use crate::storage::{Buffer, Storage};
-use crate::{Float, shape};
+use crate::{Float, par, shape};
 use std::sync::Arc;
 
 /// An array of [`Float`] of any rank.
@@ -46,7 +46,7 @@ impl Tensor {
 
     /// Zeros.
     pub fn zeros(shape: &[usize]) -> Tensor {
-        Tensor::from_buffer(Buffer::zeros(shape::count(shape)), shape)
+        Tensor::full(shape, 0.0)
     }
 
     /// Ones.
@@ -56,7 +56,7 @@ impl Tensor {
 
     /// `value` everywhere.
     pub fn full(shape: &[usize], value: Float) -> Tensor {
-        Tensor::build(shape, |out| out.fill(value))
+        Tensor::build(shape, |out| par::for_pieces(out, |_, piece| piece.fill(value)))
     }
 
     /// A tensor filled by `fill`, which gets all its numbers in row-major order and must write
