@@ -2,7 +2,8 @@
 
 use super::forward::Outcome;
 use super::heads::{
-    Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, gather, rows_contiguous, transpose,
+    Heads, QUERIES, Queries, Rows, STRIDE, TOGETHER, gather, rows_contiguous, stale_scores,
+    transpose,
 };
 use std::ops::Range;
 use tensor::{Float, Tensor, par, simd, tile, vmath};
@@ -57,8 +58,8 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
         k: Tensor::build(&heads.k.shape()[2..], |rows| gather(k_tile, heads.k.size(3), rows)),
         dk: Tensor::zeros(&heads.k.shape()[2..]),
         dv: Tensor::zeros(&heads.v.shape()[2..]),
-        scores: Tensor::zeros(&[KEYS, STRIDE]),
-        dweights: Tensor::zeros(&[KEYS, STRIDE]),
+        scores: stale_scores(),
+        dweights: stale_scores(),
     };
     for (member, mut rows) in q.into_iter().enumerate() {
         let head = [batch, kv_head * group + member];

@@ -1,7 +1,9 @@
 //! The forward pass: each tile of queries goes over its keys once. Dao et al. 2022, algorithm 1; the
 //! sums are divided at the end as in Dao 2023, section 3.1.
 
-use super::heads::{Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, by_head, gather};
+use super::heads::{
+    Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, by_head, gather, stale_scores,
+};
 use tensor::vmath::{self, LANES};
 use tensor::{Float, Tensor, par, simd, tile};
 
@@ -76,7 +78,7 @@ fn attend_together(heads: &Heads, piece: Piece<'_>) {
         Running::new(Queries::new(heads, [batch, head], first + start, count), d_v)
     };
     let mut tiles: Vec<Running> = (0..n_queries).step_by(QUERIES).map(running).collect();
-    let mut scores = Tensor::zeros(&[KEYS, STRIDE]);
+    let mut scores = stale_scores();
     let mut v_rows = Tensor::build(&[KEYS, d_v], |_| {});
     for keys in heads.tiles_of_keys(batch, first, n_queries) {
         let v = v.from_row(keys.start);

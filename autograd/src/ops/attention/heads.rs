@@ -93,6 +93,11 @@ impl Heads {
     }
 }
 
+/// Room for a tile's scores, `[KEYS, STRIDE]`; each is written before it is read.
+pub(super) fn stale_scores() -> Tensor {
+    Tensor::build(&[KEYS, STRIDE], |_| {})
+}
+
 /// A tile of queries of one head.
 pub(super) struct Queries {
     batch: usize,
@@ -171,8 +176,15 @@ pub(super) fn by_head(
     width: usize,
 ) -> Vec<Rows<'_>> {
     let mut heads: Vec<Rows> = (0..batch_size * n_heads).map(|_| Vec::with_capacity(len)).collect();
-    for (index, row) in out.chunks_exact_mut(width.max(1)).enumerate() {
-        heads[index / (len * n_heads) * n_heads + index % n_heads].push(row);
+    let (width, of_token) = (width.max(1), (n_heads * width).max(1));
+    let texts = out.chunks_exact_mut((len * of_token).max(1));
+    for (heads, text) in heads.chunks_exact_mut(n_heads.max(1)).zip(texts) {
+        for token in text.chunks_exact_mut(of_token) {
+            heads
+                .iter_mut()
+                .zip(token.chunks_exact_mut(width))
+                .for_each(|(head, row)| head.push(row));
+        }
     }
     heads
 }
