@@ -91,8 +91,8 @@ struct Reached {
     node: Arc<Node>,
     /// What has come together of its gradient.
     sum: Option<Tensor>,
-    /// Gradients of rows are added last: a table whose transpose makes the scores, too, would else be
-    /// filled with zeros for them, and added to what comes from there.
+    /// Gradients of some rows that came first, added last: a table whose transpose makes the scores,
+    /// too, would get zeros of its size for them, to which what comes from the scores is added.
     rows: Vec<Gradient>,
 }
 
@@ -100,8 +100,11 @@ impl Waiting {
     fn add(&mut self, node: &Arc<Node>, part: Gradient) {
         let new = || Reached { node: node.clone(), sum: None, rows: Vec::new() };
         let reached = self.0.entry(node.id).or_insert_with(new);
+        let size: usize = node.shape().iter().product();
         match part {
-            Gradient::Rows { .. } => reached.rows.push(part),
+            Gradient::Rows { part: ref some, .. } if reached.sum.is_none() && some.len() < size => {
+                reached.rows.push(part);
+            }
             part => part.add_to(&mut reached.sum, node),
         }
     }

@@ -190,6 +190,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn constants_overwrite_what_an_earlier_tensor_left() {
+        for len in [0, 1, 1023, 54_321, 3 << 20] {
+            drop(Tensor::full(&[len], 7.0));
+            assert!(Tensor::zeros(&[len]).data().iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
     fn writing_to_a_shared_tensor_leaves_the_other_alone() {
         let a = Tensor::new([1.0, 2.0], &[2]);
         let mut b = a.clone();

@@ -53,7 +53,9 @@ impl<'a> Run<'a> {
         checkpoint::remove_leftovers(output)?;
         checkpoint::write_file(&output.join("run.toml"), &plan.options)?;
         let checkpoints = Checkpoints::new(output, plan.keep);
-        checkpoints.trim()?;
+        if from.is_some() {
+            checkpoints.trim();
+        }
         Ok(Run {
             logs: Logs::open(output, state.step, &trainer, data.training)?,
             trainer,

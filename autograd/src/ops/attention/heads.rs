@@ -178,12 +178,11 @@ pub(super) fn by_head(
     let mut heads: Vec<Rows> = (0..batch_size * n_heads).map(|_| Vec::with_capacity(len)).collect();
     let (width, of_token) = (width.max(1), (n_heads * width).max(1));
     let texts = out.chunks_exact_mut((len * of_token).max(1));
-    for (heads, text) in heads.chunks_exact_mut(n_heads.max(1)).zip(texts) {
+    for (of_text, text) in heads.chunks_exact_mut(n_heads.max(1)).zip(texts) {
         for token in text.chunks_exact_mut(of_token) {
-            heads
-                .iter_mut()
-                .zip(token.chunks_exact_mut(width))
-                .for_each(|(head, row)| head.push(row));
+            for (head, row) in of_text.iter_mut().zip(token.chunks_exact_mut(width)) {
+                head.push(row);
+            }
         }
     }
     heads
