@@ -3,6 +3,8 @@
 
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
+use attendant_benches::peers::Bound;
+use attendant_benches::roof::{measured, share};
 use autograd::ops::attention::{attention, textbook};
 use autograd::{Mask, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -11,17 +13,23 @@ use tensor::{Float, Rng};
 
 type Attend = fn(&Var, &Var, &Var, Float, &Mask) -> Var;
 
+const N_HEADS: usize = 12;
+const WIDTH: usize = 64;
+
 const FORMS: [(&str, Attend); 2] = [("textbook", textbook::attention), ("fast", attention)];
 
 fn by_length(criterion: &mut Criterion) {
+    let roof = measured();
     let mut group = criterion.benchmark_group("attention");
     group.sample_size(10);
     for seq_len in [128, 256, 512, 1024, 2048, 4096] {
         let mut rng = Rng::seeded(1);
         // As one matrix gives them: [batch_size, seq_len, n_heads, d_k], seen by head.
-        let mut draw = || rng.normal(&[1, seq_len, 12, 64], 1.0).transpose(1, 2);
+        let mut draw = || rng.normal(&[1, seq_len, N_HEADS, WIDTH], 1.0).transpose(1, 2);
         let [q, k, v] = [(); 3].map(|()| Var::leaf(draw()));
         group.throughput(Throughput::Elements(seq_len as u64));
+        // Of the pairs that the mask leaves: scores and outputs; four products for the gradients.
+        let product = (2 * N_HEADS * WIDTH * seq_len * (seq_len + 1) / 2) as f64;
         for (form, attend) in FORMS {
             let attend = || attend(&q, &k, &v, 0.125, &Mask::causal());
             group.bench_function(
@@ -30,9 +38,11 @@ fn by_length(criterion: &mut Criterion) {
                     bencher.iter(|| black_box(attend()));
                 },
             );
-            let name = BenchmarkId::new(format!("{form}, forward and backward"), seq_len);
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| black_box(attend().sum().backward()));
+            let both = || attend().sum().backward();
+            let name = format!("{form}, forward and backward");
+            share(&format!("{name}, {seq_len}"), Bound::Flops(6.0 * product), &roof, both);
+            group.bench_function(BenchmarkId::new(name, seq_len), |bencher| {
+                bencher.iter(|| black_box(both()));
             });
         }
     }
