@@ -4,7 +4,7 @@
 
 use attendant_benches::exit_with;
 use attendant_benches::peers::{
-    Outcome, Paths, Record, Roofline, Row, locked_versions, page, plot, rows, smallest, with,
+    Outcome, Paths, Record, Row, locked_versions, page, plot, rows, smallest, with,
 };
 use attendant_benches::work::Source;
 use clap::Parser;
@@ -116,10 +116,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut failures = Vec::new();
     for row in &rows {
         write_models(row, arguments)?;
-        let roofline = Roofline::measure(paths.threads);
-        println!("{roofline}");
         let rounds = if arguments.test { 2 } else { arguments.rounds as usize };
-        let outcome = with(row, &paths, rounds, roofline, &versions);
+        let outcome = with(row, &paths, rounds, &versions);
         tell(&outcome);
         if let Err(reason) = check(&outcome) {
             eprintln!("{reason}");
@@ -220,6 +218,7 @@ print(json.dumps(versions))";
 
 /// A line for each that was compared with.
 fn tell(outcome: &Outcome) {
+    println!("{}", outcome.roofline);
     let Some(ours) = outcome.ours() else { return };
     let share =
         outcome.share_of_roofline().map(|share| format!(", {:.0} % of peak", 100.0 * share));

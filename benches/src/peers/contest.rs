@@ -31,14 +31,15 @@ pub fn contest(
     players.into_iter().map(end).collect()
 }
 
-/// Starts what a row compares, lets them play, and tells what came of it.
+/// Starts what a row compares, lets them play, and tells what came of it. The machine's peak is
+/// measured before and after: in a noisy moment it is lower than what the programs reach.
 pub fn with(
     row: &Row,
     paths: &Paths,
     rounds: usize,
-    roofline: Roofline,
     versions: &BTreeMap<String, String>,
 ) -> Outcome {
+    let before = Roofline::measure(paths.threads);
     let start = |side: &super::Side| {
         let played =
             Played { name: side.program.name().into(), command: side.shown(), ..Played::default() };
@@ -57,7 +58,7 @@ pub fn with(
         amount: row.amount,
         unit: row.unit.into(),
         bound: row.bound,
-        roofline,
+        roofline: before.highest(Roofline::measure(paths.threads)),
         versions: versions.clone(),
         sides,
     }

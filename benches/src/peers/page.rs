@@ -128,7 +128,7 @@ A time is the median of a program's turns, the ratio that of the medians, memory
 resident set, loading included. All have the same number of threads. Where there is a loss, the losses of
 each turn must agree, in f32 to {exact:.0e} of their size, in bf16 to {rounded:.0e}, or the row is not taken.
 The share of the machine's peak is what the operations of the work (or, of writing, the bytes of the weights)
-would take at the measured peak, in the time that ours took.
+would take at the measured peak, in the time that ours took; the peak is the higher of before and after the row.
 
 - A training step is forward, loss, backward, clipping to norm 1 and AdamW, weight decay on matrices, dropout 0.
 - **PyTorch**, eager: SDPA attention, fused AdamW, gradients set to none; bf16 is autocast over f32 parameters.

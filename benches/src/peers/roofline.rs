@@ -27,6 +27,15 @@ impl Roofline {
             bytes_per_second: read_bandwidth(threads, 512 << 20),
         }
     }
+
+    /// The higher of two measurements, number by number: what other programs took of one was there.
+    pub fn highest(self, other: Roofline) -> Roofline {
+        Roofline {
+            flops_f32: self.flops_f32.max(other.flops_f32),
+            flops_bf16: self.flops_bf16.max(other.flops_bf16),
+            bytes_per_second: self.bytes_per_second.max(other.bytes_per_second),
+        }
+    }
 }
 
 impl Display for Roofline {
@@ -94,6 +103,15 @@ mod tests {
     fn all_is_summed_once() {
         assert_eq!(sum(&[1.0; 345]), 345.0);
         assert_eq!(sum(&[]), 0.0);
+    }
+
+    #[test]
+    fn what_was_there_once_is_there() {
+        let a = Roofline { flops_f32: 3.0, flops_bf16: 1.0, bytes_per_second: 2.0 };
+        let b = Roofline { flops_f32: 1.0, flops_bf16: 4.0, bytes_per_second: 1.0 };
+        let both = Roofline { flops_f32: 3.0, flops_bf16: 4.0, bytes_per_second: 2.0 };
+        assert_eq!(a.highest(b), both);
+        assert_eq!(b.highest(a), both);
     }
 
     #[test]
