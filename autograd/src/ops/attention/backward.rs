@@ -2,8 +2,8 @@
 
 use super::forward::Outcome;
 use super::heads::{
-    Heads, QUERIES, Queries, Rows, STRIDE, TOGETHER, gather, rows_contiguous, stale_scores,
-    transpose,
+    Heads, QUERIES, Queries, Rows, SCORES, STRIDE, TOGETHER, cut, gather, rows_contiguous,
+    stale_room, transpose,
 };
 use std::ops::Range;
 use tensor::{Float, Tensor, par, simd, tile, vmath};
@@ -38,13 +38,13 @@ pub(super) fn backward(heads: &Heads, outcome: &Outcome, dy: &Tensor, gradients:
 
 /// The sums over all queries of the gradients of one head's keys and values, and what tiles of
 /// queries need besides.
-struct Sums {
+struct Sums<'a> {
     /// The keys, row by row.
-    k: Tensor,
-    dk: Tensor,
-    dv: Tensor,
-    scores: Tensor,
-    dweights: Tensor,
+    k: &'a [Float],
+    dk: &'a mut [Float],
+    dv: &'a mut [Float],
+    scores: &'a mut [Float],
+    dweights: &'a mut [Float],
 }
 
 fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
@@ -54,19 +54,27 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
     let k_tile = heads.k.tile(&[batch, kv_head]);
     let k_tile = (k_tile.numbers(), k_tile.row_stride());
     let v_tile = heads.v.tile(&[batch, kv_head]);
-    let mut sums = Sums {
-        k: Tensor::build(&heads.k.shape()[2..], |rows| gather(k_tile, heads.k.size(3), rows)),
-        dk: Tensor::zeros(&heads.k.shape()[2..]),
-        dv: Tensor::zeros(&heads.v.shape()[2..]),
-        scores: stale_scores(),
-        dweights: stale_scores(),
-    };
+    let &[_, _, n_keys, d_k] = heads.k.shape() else { unreachable!() };
+    let d_v = heads.v.size(3);
+    let of_tile = QUERIES * (3 * d_k + 2 * d_v);
+    let mut room = stale_room(2 * SCORES + TOGETHER * of_tile + n_keys * (2 * d_k + d_v));
+    let mut room = room.data_mut();
+    let [scores, dweights] = [SCORES; 2].map(|len| cut(&mut room, len));
+    let of_tiles = cut(&mut room, TOGETHER * of_tile);
+    let keys = cut(&mut room, n_keys * d_k);
+    gather(k_tile, d_k, keys);
+    let [dk, dv] = [d_k, d_v].map(|width| cut(&mut room, n_keys * width));
+    dk.fill(0.0);
+    dv.fill(0.0);
+    let mut sums = Sums { k: keys, dk, dv, scores, dweights };
     for (member, mut rows) in q.into_iter().enumerate() {
         let head = [batch, kv_head * group + member];
         for (index, rows) in rows.chunks_mut(TOGETHER * QUERIES).enumerate() {
             let (first, n_queries) = (index * TOGETHER * QUERIES, rows.len());
-            let walk =
-                |(index, rows)| Walk::new(heads, head, first + index * QUERIES, rows, outcome, dy);
+            let mut room = &mut *of_tiles;
+            let walk = |(index, rows)| {
+                Walk::new(heads, head, first + index * QUERIES, rows, outcome, dy, &mut room)
+            };
             let mut tiles: Vec<Walk> = rows.chunks_mut(QUERIES).enumerate().map(walk).collect();
             for keys in heads.tiles_of_keys(batch, first, n_queries) {
                 for tile in &mut tiles {
@@ -76,31 +84,33 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
             tiles.into_iter().for_each(|tile| tile.finish(heads.scale));
         }
     }
-    write(k, sums.dk.data(), heads.scale);
-    write(v, sums.dv.data(), 1.0);
+    write(k, sums.dk, heads.scale);
+    write(v, sums.dv, 1.0);
 }
 
 /// The rows of `sums` times `scale`.
-fn write<'a>(rows: impl IntoIterator<Item = &'a mut [Float]>, sums: &[Float], scale: Float) {
-    let mut sums = sums.iter();
+fn write<'a>(rows: impl IntoIterator<Item = &'a mut [Float]>, mut sums: &[Float], scale: Float) {
     for row in rows {
-        row.iter_mut().zip(&mut sums).for_each(|(x, sum)| *x = sum * scale);
+        let (of_row, rest) = sums.split_at(row.len());
+        row.iter_mut().zip(of_row).for_each(|(x, sum)| *x = sum * scale);
+        sums = rest;
     }
 }
 
 /// A tile of queries of one head on its way back over the keys.
 struct Walk<'a, 'b> {
-    queries: Queries,
+    queries: Queries<'a>,
     /// Q, `[count, d_k]`.
-    q: Tensor,
-    incoming: Incoming,
+    q: &'a [Float],
+    incoming: Incoming<'a>,
     /// The sum of the gradients so far, not yet times s, `[QUERIES, d_k]`.
-    dq: Tensor,
+    dq: &'a mut [Float],
     /// Where it goes.
     rows: &'a mut [&'b mut [Float]],
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
+    /// Takes `QUERIES · (3 d_k + 2 d_v)` numbers of the room, or less.
     fn new(
         heads: &Heads,
         head: [usize; 2],
@@ -108,62 +118,62 @@ impl<'a, 'b> Walk<'a, 'b> {
         rows: &'a mut [&'b mut [Float]],
         outcome: &Outcome,
         dy: &Tensor,
+        room: &mut &'a mut [Float],
     ) -> Walk<'a, 'b> {
         let (d_k, count) = (heads.q.size(3), rows.len());
-        let q = heads.q.tile(&head).from_row(first);
-        Walk {
-            queries: Queries::new(heads, head, first, count),
-            q: Tensor::build(&[count, d_k], |out| gather((q.numbers(), q.row_stride()), d_k, out)),
-            incoming: Incoming::new(heads, head, first, count, outcome, dy),
-            dq: Tensor::zeros(&[QUERIES, d_k]),
-            rows,
-        }
+        let tile = heads.q.tile(&head).from_row(first);
+        let [q, dq] = [count, QUERIES].map(|rows| cut(room, rows * d_k));
+        gather((tile.numbers(), tile.row_stride()), d_k, q);
+        dq.fill(0.0);
+        let queries = Queries::new(heads, head, first, count, room);
+        let incoming = Incoming::new(heads, head, first, count, outcome, dy, room);
+        Walk { queries, q, incoming, dq, rows }
     }
 
     /// Adds what a tile of keys gives to the gradients of the queries, and what these give to those of
     /// the keys and values.
     ///
     /// The weights are wᵢ / sum: the division is done once, in ∂L/∂y.
-    fn step(&mut self, heads: &Heads, keys: Range<usize>, v: tile::Tile<'_>, sums: &mut Sums) {
+    fn step(&mut self, heads: &Heads, keys: Range<usize>, v: tile::Tile<'_>, sums: &mut Sums<'_>) {
         let (d_k, d_v, start) = (heads.q.size(3), heads.v.size(3), keys.start);
         let (n_queries, columns) = (self.queries.count, self.queries.padded());
         let Incoming { dy, dy_columns, mean, max } = &self.incoming;
-        let (k, v) = (sums.k.data(), v.from_row(start));
-        let (w, dw) = (sums.scores.data_mut(), sums.dweights.data_mut());
+        let (k, v) = (sums.k, v.from_row(start));
+        let (w, dw) = (&mut *sums.scores, &mut *sums.dweights);
         let n_keys = self.queries.scores(heads, keys, tile::Tile::new(k, [d_k, 1]), w);
         if n_keys == 0 {
             return;
         }
-        let dy_columns = (dy_columns.data(), QUERIES);
+        let dy_columns = (*dy_columns, QUERIES);
         tile::multiply([n_keys, d_v, columns], v, dy_columns, (dw, STRIDE), false);
         weigh(&mut w[..n_keys * STRIDE], dw, columns, max, mean);
         let (w, dw) = (tile::Tile::new(w, [STRIDE, 1]), tile::Tile::new(dw, [STRIDE, 1]));
-        let (q, k) = ((self.q.data(), d_k), (&k[start * d_k..], d_k));
-        let dk = (&mut sums.dk.data_mut()[start * d_k..], d_k);
-        let dv = (&mut sums.dv.data_mut()[start * d_v..], d_v);
-        tile::multiply([n_keys, n_queries, d_v], w, (dy.data(), d_v), dv, true);
+        let (q, k) = ((self.q, d_k), (&k[start * d_k..], d_k));
+        let dk = (&mut sums.dk[start * d_k..], d_k);
+        let dv = (&mut sums.dv[start * d_v..], d_v);
+        tile::multiply([n_keys, n_queries, d_v], w, (dy, d_v), dv, true);
         tile::multiply([n_keys, n_queries, d_k], dw, q, dk, true);
-        let dq = (self.dq.data_mut(), d_k);
+        let dq = (&mut *self.dq, d_k);
         tile::multiply([n_queries, n_keys, d_k], dw.transposed(), k, dq, true);
     }
 
     fn finish(self, scale: Float) {
-        write(self.rows.iter_mut().map(|row| &mut **row), self.dq.data(), scale);
+        write(self.rows.iter_mut().map(|row| &mut **row), self.dq, scale);
     }
 }
 
 /// What comes to a tile of queries from behind.
-struct Incoming {
+struct Incoming<'a> {
     /// ∂L/∂y divided by each query's sum, `[QUERIES, d_v]`.
-    dy: Tensor,
+    dy: &'a [Float],
     /// The same as `[d_v, QUERIES]`.
-    dy_columns: Tensor,
+    dy_columns: &'a [Float],
     /// Each query's y · ∂L/∂y, divided by its sum: the mean of its weights' gradients.
     mean: [Float; QUERIES],
     max: [Float; QUERIES],
 }
 
-impl Incoming {
+impl<'a> Incoming<'a> {
     fn new(
         heads: &Heads,
         head: [usize; 2],
@@ -171,24 +181,41 @@ impl Incoming {
         n: usize,
         outcome: &Outcome,
         dy: &Tensor,
-    ) -> Incoming {
+        room: &mut &'a mut [Float],
+    ) -> Incoming<'a> {
         let d_v = heads.v.size(3);
         let row = (head[0] * heads.q.size(1) + head[1]) * heads.q.size(2) + first;
         let mut max = [0.0; QUERIES];
         max[..n].copy_from_slice(&outcome.max.data()[row..row + n]);
         let mut mean = [0.0; QUERIES];
-        let mut scaled = Tensor::zeros(&[QUERIES, d_v]);
+        let [scaled, dy_columns] = [QUERIES * d_v; 2].map(|len| cut(room, len));
+        scaled.fill(0.0);
         let [y, dy] = [&outcome.y, dy].map(|x| x.tile(&head).from_row(first));
-        for (q, scaled) in scaled.data_mut().chunks_exact_mut(d_v.max(1)).take(n).enumerate() {
-            let [y, dy] = [y, dy].map(|x| &x.from_row(q).numbers()[..d_v]);
-            let sum = outcome.sum.data()[row + q];
-            let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-            scaled.iter_mut().zip(dy).for_each(|(scaled, dy)| *scaled = dy * factor);
-            mean[q] = vmath::dot(y, scaled);
-        }
-        let mut dy_columns = Tensor::build(&[d_v, QUERIES], |_| {});
-        transpose((scaled.data(), d_v), n, 1.0, dy_columns.data_mut());
+        let [y, dy] = [y, dy].map(|x| (x.numbers(), x.row_stride()));
+        let sums = &outcome.sum.data()[row..row + n];
+        divide(y, dy, sums, (&mut *scaled, d_v), &mut mean);
+        transpose((scaled, d_v), n, 1.0, dy_columns);
         Incoming { dy: scaled, dy_columns, mean, max }
+    }
+}
+
+simd! {
+    /// Rows of ∂L/∂y divided by each query's sum, and their products with those of y.
+    fn divide(
+        y: (&[Float], usize),
+        dy: (&[Float], usize),
+        sums: &[Float],
+        divided: (&mut [Float], usize),
+        mean: &mut [Float; QUERIES],
+    ) {
+        let (y, dy, (divided, d_v)) = (y, dy, divided);
+        let rows = divided.chunks_exact_mut(d_v.max(1)).zip(sums).zip(mean);
+        for (q, ((divided, &sum), mean)) in rows.enumerate() {
+            let [y, dy] = [y, dy].map(|(x, stride)| &x[q * stride..][..d_v]);
+            let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+            divided.iter_mut().zip(dy).for_each(|(divided, dy)| *divided = dy * factor);
+            *mean = vmath::dot(y, divided);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! sums are divided at the end as in Dao 2023, section 3.1.
 
 use super::heads::{
-    Heads, KEYS, QUERIES, Queries, Rows, STRIDE, TOGETHER, by_head, gather, stale_scores,
+    Heads, KEYS, QUERIES, Queries, Rows, SCORES, STRIDE, TOGETHER, by_head, cut, gather, stale_room,
 };
 use tensor::vmath::{self, LANES};
 use tensor::{Float, Tensor, par, simd, tile};
@@ -70,24 +70,27 @@ fn pieces<'a>(
 /// The outputs of a piece's queries.
 fn attend_together(heads: &Heads, piece: Piece<'_>) {
     let Piece { batch, head, first, y, max, sum } = piece;
-    let (n_queries, d_v) = (y.len(), heads.v.size(3));
+    let (n_queries, d_k, d_v) = (y.len(), heads.q.size(3), heads.v.size(3));
     let kv_head = head / (heads.q.size(1) / heads.k.size(1));
     let [k, v] = [&heads.k, &heads.v].map(|x| x.tile(&[batch, kv_head]));
+    let of_tiles = n_queries.div_ceil(QUERIES) * QUERIES * (d_k + d_v);
+    let mut room = stale_room(SCORES + KEYS * d_v + of_tiles);
+    let mut room = room.data_mut();
+    let (scores, v_rows) = (cut(&mut room, SCORES), cut(&mut room, KEYS * d_v));
     let running = |start| {
         let count = QUERIES.min(n_queries - start);
-        Running::new(Queries::new(heads, [batch, head], first + start, count), d_v)
+        let queries = Queries::new(heads, [batch, head], first + start, count, &mut room);
+        Running::new(queries, cut(&mut room, QUERIES * d_v))
     };
     let mut tiles: Vec<Running> = (0..n_queries).step_by(QUERIES).map(running).collect();
-    let mut scores = stale_scores();
-    let mut v_rows = Tensor::build(&[KEYS, d_v], |_| {});
     for keys in heads.tiles_of_keys(batch, first, n_queries) {
         let v = v.from_row(keys.start);
-        let v_rows = &mut v_rows.data_mut()[..keys.len() * d_v];
+        let v_rows = &mut v_rows[..keys.len() * d_v];
         gather((v.numbers(), v.row_stride()), d_v, v_rows);
         for tile in &mut tiles {
-            let n_keys = tile.queries.scores(heads, keys.clone(), k, scores.data_mut());
+            let n_keys = tile.queries.scores(heads, keys.clone(), k, scores);
             if n_keys > 0 {
-                tile.attend(&mut scores.data_mut()[..n_keys * STRIDE], (v_rows, d_v));
+                tile.attend(&mut scores[..n_keys * STRIDE], (v_rows, d_v));
             }
         }
     }
@@ -98,20 +101,20 @@ fn attend_together(heads: &Heads, piece: Piece<'_>) {
 }
 
 /// A tile of queries, and the sums over the keys that it has seen.
-struct Running {
-    queries: Queries,
+struct Running<'a> {
+    queries: Queries<'a>,
     /// Each query's largest score.
     max: [Float; QUERIES],
     /// Σ exp(score − max).
     sum: [Float; QUERIES],
     /// Σ exp(score − max) v, `[QUERIES, d_v]`.
-    out: Tensor,
+    out: &'a mut [Float],
 }
 
-impl Running {
-    fn new(queries: Queries, d_v: usize) -> Running {
-        let (max, sum) = ([Float::NEG_INFINITY; QUERIES], [0.0; QUERIES]);
-        Running { queries, max, sum, out: Tensor::zeros(&[QUERIES, d_v]) }
+impl<'a> Running<'a> {
+    fn new(queries: Queries<'a>, out: &'a mut [Float]) -> Running<'a> {
+        out.fill(0.0);
+        Running { queries, max: [Float::NEG_INFINITY; QUERIES], sum: [0.0; QUERIES], out }
     }
 
     /// Adds what a tile of keys gives, of which `v` are the values. Scores become weights, not yet
@@ -120,7 +123,7 @@ impl Running {
         let (columns, n_keys) = (self.queries.padded(), scores.len() / STRIDE);
         let mut shrink = [0.0; QUERIES];
         weigh(scores, columns, &mut self.max, &mut self.sum, &mut shrink);
-        let out = self.out.data_mut();
+        let out = &mut *self.out;
         for (out, &shrink) in out.chunks_exact_mut(d_v.max(1)).zip(&shrink[..columns]) {
             if shrink != 1.0 {
                 out.iter_mut().for_each(|out| *out *= shrink);
@@ -135,7 +138,7 @@ impl Running {
         sum.copy_from_slice(&self.sum[..sum.len()]);
         for (q, (y, max)) in y.iter_mut().zip(max).enumerate() {
             let scale = if sum[q] == 0.0 { 0.0 } else { 1.0 / sum[q] };
-            let out = &self.out.data()[q * y.len()..];
+            let out = &self.out[q * y.len()..];
             for (y, &out) in y.iter_mut().zip(out) {
                 *y = out * scale;
             }

@@ -93,27 +93,44 @@ impl Heads {
     }
 }
 
-/// Room for a tile's scores, `[KEYS, STRIDE]`; each is written before it is read.
-pub(super) fn stale_scores() -> Tensor {
-    Tensor::build(&[KEYS, STRIDE], |_| {})
+/// The numbers of a tile's scores, `[KEYS, STRIDE]`.
+pub(super) const SCORES: usize = KEYS * STRIDE;
+
+/// Room for all that a piece of work holds, in one buffer; each number is written before it is read.
+pub(super) fn stale_room(len: usize) -> Tensor {
+    Tensor::build(&[len], |_| {})
+}
+
+/// The first `len` numbers of a room, which is what is behind them from now on.
+pub(super) fn cut<'a>(room: &mut &'a mut [Float], len: usize) -> &'a mut [Float] {
+    let (first, rest) = std::mem::take(room).split_at_mut(len);
+    *room = rest;
+    first
 }
 
 /// A tile of queries of one head.
-pub(super) struct Queries {
+pub(super) struct Queries<'a> {
     batch: usize,
     first: usize,
     pub count: usize,
     /// s Qᵀ, `[d_k, QUERIES]`.
-    columns: Tensor,
+    columns: &'a [Float],
     /// None of them sees a key from here on.
     end: usize,
 }
 
-impl Queries {
-    pub fn new(heads: &Heads, [batch, head]: [usize; 2], first: usize, count: usize) -> Queries {
+impl<'a> Queries<'a> {
+    /// Takes `d_k · QUERIES` numbers of the room.
+    pub fn new(
+        heads: &Heads,
+        [batch, head]: [usize; 2],
+        first: usize,
+        count: usize,
+        room: &mut &'a mut [Float],
+    ) -> Queries<'a> {
         let q = heads.q.tile(&[batch, head]).from_row(first);
-        let mut columns = Tensor::build(&[heads.q.size(3), QUERIES], |_| {});
-        transpose((q.numbers(), q.row_stride()), count, heads.scale, columns.data_mut());
+        let columns = cut(room, heads.q.size(3) * QUERIES);
+        transpose((q.numbers(), q.row_stride()), count, heads.scale, columns);
         let end = heads.keys_of(batch, first, count).end;
         Queries { batch, first, count, columns, end }
     }
@@ -130,7 +147,7 @@ impl Queries {
         let keys = keys.start..keys.end.min(self.end);
         let n_keys = keys.len();
         if n_keys > 0 {
-            let (k, columns) = (k.from_row(keys.start), (self.columns.data(), QUERIES));
+            let (k, columns) = (k.from_row(keys.start), (self.columns, QUERIES));
             let size = [n_keys, heads.q.size(3), self.padded()];
             tile::multiply(size, k, columns, (scores, STRIDE), false);
             heads.hide(self.batch, self.first, keys, scores);
