@@ -4,11 +4,12 @@
 //!
 //! `cargo bench --bench guard`; it ends with an error when something was lost.
 
-use attendant_benches::exit_with;
 use attendant_benches::work::{Source, Step, TrainStep, median};
+use attendant_benches::{CargoBench, exit_with};
 use autograd::ops::attention::{attention, textbook};
 use autograd::ops::linear_cross_entropy::linear_cross_entropy_sum;
 use autograd::{Mask, Var, cross_entropy_sum};
+use clap::Parser;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,15 +32,19 @@ const PAIRS: usize = 7;
 /// How often a ratio that is too low is measured again: other programs may have run beside it.
 const TRIES: usize = 3;
 
+/// Fails when a fast path was lost.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    cargo: CargoBench,
+}
+
 fn main() -> ExitCode {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let Arguments { cargo } = Arguments::parse();
     exit_with(|| {
         let mut lost = Vec::new();
         for guard in &mut guards() {
-            if filter.as_ref().is_some_and(|filter| !guard.name.contains(filter.as_str())) {
-                continue;
-            }
-            if !holds(guard) {
+            if cargo.takes(guard.name) && !holds(guard) {
                 lost.push(guard.name);
             }
         }

@@ -41,16 +41,18 @@ fn matmul(criterion: &mut Criterion) {
             (a.transpose(0, 1).contiguous(), b.transpose(0, 1).contiguous());
         let flops = 2 * (m * k * n) as u64;
         group.throughput(Throughput::Elements(flops));
-        let forms: [(&str, &dyn Fn() -> Tensor); 4] = [
-            ("a b", &|| a.matmul(&b)),
-            ("a bᵀ", &|| a.matmul(&b_columns.transpose(0, 1))),
-            ("aᵀ b", &|| a_columns.transpose(0, 1).matmul(&b)),
-            ("a b, bf16", &|| with_precision(Precision::Bf16, || a.matmul(&b))),
+        let forms: [(&str, Precision, &dyn Fn() -> Tensor); 4] = [
+            ("a b", Precision::F32, &|| a.matmul(&b)),
+            ("a bᵀ", Precision::F32, &|| a.matmul(&b_columns.transpose(0, 1))),
+            ("aᵀ b", Precision::F32, &|| a_columns.transpose(0, 1).matmul(&b)),
+            ("a b, bf16", Precision::Bf16, &|| a.matmul(&b)),
         ];
-        for (form, multiply) in forms {
-            share(&format!("{name}, {form}"), Bound::Flops(flops as f64), &roof, multiply);
-            group.bench_function(BenchmarkId::new(form, name), |bencher| {
-                bencher.iter(|| black_box(multiply()));
+        for (form, precision, multiply) in forms {
+            with_precision(precision, || {
+                share(&format!("{name}, {form}"), Bound::Flops(flops as f64), &roof, multiply);
+                group.bench_function(BenchmarkId::new(form, name), |bencher| {
+                    bencher.iter(|| black_box(multiply()));
+                });
             });
         }
         if n < 50257 {

@@ -2,11 +2,11 @@
 //!
 //! `cargo bench --bench peers -- --list`; the head of `docs/performance.md` says how all is measured.
 
-use attendant_benches::exit_with;
 use attendant_benches::peers::{
     Outcome, Paths, Record, Row, locked_versions, page, plot, rows, smallest, with,
 };
 use attendant_benches::work::Source;
+use attendant_benches::{CargoBench, exit_with};
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::env;
@@ -56,15 +56,8 @@ struct Arguments {
     /// Only name the rows
     #[arg(long)]
     list: bool,
-    /// Rows that are over in seconds, to see that all works
-    #[arg(long)]
-    test: bool,
-    /// What cargo adds
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// What `cargo bench FILTER` hands to every bench: a part of a row's name, perhaps of none
-    #[arg(hide = true)]
-    filter: Option<String>,
+    #[command(flatten)]
+    cargo: CargoBench,
 }
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -90,7 +83,11 @@ fn return_to_the_caller() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut rows = if arguments.test { smallest() } else { rows() };
+    if arguments.cargo.is_of_baselines() {
+        println!("peers compares programs that take turns: it keeps no times for another run");
+        return Ok(());
+    }
+    let mut rows = if arguments.cargo.test { smallest() } else { rows() };
     let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
     if arguments.list {
         rows.iter().for_each(|row| println!("{:32} {}", row.name, row.title));
@@ -106,7 +103,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             return Err(format!("--only: no row begins so; they are {}", names.join(", ")).into());
         }
     }
-    rows.retain(|row| arguments.filter.as_ref().is_none_or(|filter| row.name.contains(filter)));
+    rows.retain(|row| arguments.cargo.takes(&row.name));
     if arguments.build {
         build()?;
     }
@@ -116,13 +113,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut failures = Vec::new();
     for row in &rows {
         write_models(row, arguments)?;
-        let rounds = if arguments.test { 2 } else { arguments.rounds as usize };
+        let rounds = if arguments.cargo.test { 2 } else { arguments.rounds as usize };
         let outcome = with(row, &paths, rounds, &versions);
         tell(&outcome);
         if let Err(reason) = check(&outcome) {
             eprintln!("{reason}");
             failures.push(row.name.clone());
-        } else if arguments.write && !arguments.test {
+        } else if arguments.write && !arguments.cargo.test {
             let mut known = Record::read(&record)?;
             known.insert(outcome, &names);
             known.write(&record)?;

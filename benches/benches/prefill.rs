@@ -7,7 +7,7 @@ use attendant_benches::roof::{measured, share};
 use attendant_benches::work::{Decode, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tensor::Precision;
+use tensor::{Precision, with_precision};
 use train::Preset;
 
 const TOKENS: usize = 512;
@@ -25,7 +25,7 @@ fn prefill(criterion: &mut Criterion) {
         let (each, last) = ((11 * 12 + 3) * 768 * 768, 9 * 768 * 768 + 50_257 * 768);
         let attention = (2 * 11 * 768 * TOKENS * TOKENS) as f64;
         let flops = 2.0 * ((each * TOKENS + last) as f64) + attention;
-        share(name, Bound::Flops(flops), &roof, || read.write());
+        with_precision(precision, || share(name, Bound::Flops(flops), &roof, || read.write()));
         group.bench_function(BenchmarkId::new("GPT-2 124M", name), |bencher| {
             bencher.iter(|| black_box(read.write()));
         });

@@ -12,8 +12,41 @@ pub mod roof;
 pub mod turns;
 pub mod work;
 
+use clap::Args;
 use std::error::Error;
 use std::process::ExitCode;
+
+/// What `cargo bench` hands to every bench, to those as well that criterion does not run.
+#[derive(Args)]
+pub struct CargoBench {
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Only see that all works; peers then takes rows that are over in seconds
+    #[arg(long)]
+    pub test: bool,
+    /// The name under which criterion keeps its times
+    #[arg(long, hide = true)]
+    save_baseline: Option<String>,
+    /// The name of times that criterion compares with
+    #[arg(long, hide = true)]
+    baseline: Option<String>,
+    /// A part of the names of what is to be measured, perhaps of none
+    #[arg(hide = true)]
+    filter: Option<String>,
+}
+
+impl CargoBench {
+    /// Whether something of this name is to be measured.
+    pub fn takes(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
+    }
+
+    /// Whether times are kept for criterion or compared with those that it kept.
+    pub fn is_of_baselines(&self) -> bool {
+        self.save_baseline.is_some() || self.baseline.is_some()
+    }
+}
 
 /// Runs a program and turns its failure into a line on stderr and an exit status.
 pub fn exit_with(run: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {

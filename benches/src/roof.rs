@@ -5,6 +5,7 @@ use crate::work::median;
 use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
+use tensor::precision;
 
 /// The machine's roof, measured once and shown.
 pub fn measured() -> Roofline {
@@ -13,15 +14,8 @@ pub fn measured() -> Roofline {
     roof
 }
 
-/// The seconds that a piece of work takes at the roof.
-fn least_seconds(bound: Bound, roof: &Roofline) -> f64 {
-    match bound {
-        Bound::Flops(flops) => flops / roof.flops_f32,
-        Bound::Bytes(bytes) => bytes / roof.bytes_per_second,
-    }
-}
-
-/// Runs the work a few times and prints the median beside the roof; the share of it.
+/// Runs the work a few times and prints the median beside the roof of the precision that is set; the
+/// share of it.
 pub fn share<T>(name: &str, bound: Bound, roof: &Roofline, mut work: impl FnMut() -> T) -> f64 {
     black_box(work());
     let seconds = median(&[(); 7].map(|()| {
@@ -29,7 +23,7 @@ pub fn share<T>(name: &str, bound: Bound, roof: &Roofline, mut work: impl FnMut(
         black_box(work());
         start.elapsed().as_secs_f64()
     }));
-    let share = least_seconds(bound, roof) / seconds;
+    let share = roof.least_seconds(bound, precision()) / seconds;
     let speed = match bound {
         Bound::Flops(flops) => format!("{:.0} GFLOP/s", flops / seconds / 1e9),
         Bound::Bytes(bytes) => format!("{:.1} GB/s", bytes / seconds / 1e9),
@@ -41,12 +35,15 @@ pub fn share<T>(name: &str, bound: Bound, roof: &Roofline, mut work: impl FnMut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tensor::Precision;
 
     #[test]
     fn the_share_is_the_time_at_the_roof_over_the_time_taken() {
         let roof = Roofline { flops_f32: 1e9, flops_bf16: 2e9, bytes_per_second: 1e8 };
-        assert_eq!(least_seconds(Bound::Flops(5e8), &roof), 0.5);
-        assert_eq!(least_seconds(Bound::Bytes(5e7), &roof), 0.5);
+        let least = |bound, precision| roof.least_seconds(bound, precision);
+        assert_eq!(least(Bound::Flops(5e8), Precision::F32), 0.5);
+        assert_eq!(least(Bound::Flops(5e8), Precision::Bf16), 0.25);
+        assert_eq!(least(Bound::Bytes(5e7), Precision::Bf16), 0.5);
         let sleep = || thread::sleep(std::time::Duration::from_millis(10));
         let share = share("a sleep", Bound::Bytes(1e6), &roof, sleep);
         assert!(share > 0.1 && share <= 1.0, "{share}");

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use tensor::Precision;
 
 /// How far the losses of two programs that do the same may lie apart, relative to their size: by
 /// rounding, and where products are rounded to bf16, which each does at places of its own.
@@ -43,7 +44,7 @@ pub struct Outcome {
     pub unit: String,
     /// What it can't be faster than, where that is known.
     pub bound: Option<Bound>,
-    /// What the machine could do that day.
+    /// What the machine could do: the higher of before and after the turns.
     pub roofline: Roofline,
     /// Versions of what it is compared with.
     pub versions: BTreeMap<String, String>,
@@ -103,15 +104,19 @@ impl Outcome {
         Some(self.amount / side.median_ms()? * 1e3)
     }
 
+    /// Multiplications and additions a second, in the row's precision, that nothing exceeds.
+    pub fn peak_flops(&self) -> f64 {
+        self.roofline.flops(self.numbers())
+    }
+
+    fn numbers(&self) -> Precision {
+        if self.precision == "bf16" { Precision::Bf16 } else { Precision::F32 }
+    }
+
     /// What ours reaches of what the machine could do.
     pub fn share_of_roofline(&self) -> Option<f64> {
         let seconds = self.ours()?.median_ms()? / 1e3;
-        let least = match (self.bound?, self.precision.as_str()) {
-            (Bound::Flops(flops), "bf16") => flops / self.roofline.flops_bf16,
-            (Bound::Flops(flops), _) => flops / self.roofline.flops_f32,
-            (Bound::Bytes(bytes), _) => bytes / self.roofline.bytes_per_second,
-        };
-        Some(least / seconds)
+        Some(self.roofline.least_seconds(self.bound?, self.numbers()) / seconds)
     }
 
     /// The largest distance between our losses and theirs, turn by turn, relative to ours; NaN

@@ -1,6 +1,6 @@
 //! The page, made of the record alone.
 
-use super::{LOSS_TOLERANCE, Outcome, Played, Record};
+use super::{LOSS_TOLERANCE, Outcome, Played, Record, Roofline};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `docs/performance.md`.
@@ -85,28 +85,32 @@ fn table(record: &Record) -> String {
     text
 }
 
-/// What each machine could do when it was last measured.
+/// What each machine could do, from the row where it did least to the one where it did most.
 fn machines(record: &Record) -> String {
     let mut text = String::from("## The machine\n\n");
-    let mut by_machine: BTreeMap<(&str, usize), &Outcome> = BTreeMap::new();
+    let mut by_machine: BTreeMap<(&str, usize), Vec<Roofline>> = BTreeMap::new();
     for row in &record.rows {
-        let known = by_machine.entry((&row.cpu, row.threads)).or_insert(row);
-        if row.date >= known.date {
-            *known = row;
-        }
+        by_machine.entry((&row.cpu, row.threads)).or_default().push(row.roofline);
     }
-    for ((cpu, threads), row) in by_machine {
-        let peak = row.roofline;
+    for ((cpu, threads), peaks) in by_machine {
+        let [flops_f32, flops_bf16, bytes] = [
+            range(peaks.iter().map(|peak| peak.flops_f32 / 1e9)),
+            range(peaks.iter().map(|peak| peak.flops_bf16 / 1e9)),
+            range(peaks.iter().map(|peak| peak.bytes_per_second / 1e9)),
+        ];
         text += &format!(
-            "{cpu}, {threads} threads: {} GFLOP/s in f32 and {} in bf16, from registers; {} GB/s read \
-             from memory ({}).\n",
-            number(peak.flops_f32 / 1e9),
-            number(peak.flops_bf16 / 1e9),
-            number(peak.bytes_per_second / 1e9),
-            row.date,
+            "{cpu}, {threads} threads, by the hour: {flops_f32} GFLOP/s in f32 and {flops_bf16} in bf16, \
+             from registers; {bytes} GB/s read from memory. Each row's own peak stands with it below.\n",
         );
     }
     text
+}
+
+/// The lowest and the highest.
+fn range(numbers: impl Iterator<Item = f64> + Clone) -> String {
+    let low = number(numbers.clone().fold(f64::INFINITY, f64::min));
+    let high = number(numbers.fold(0.0, f64::max));
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 fn how(record: &Record) -> String {
@@ -128,7 +132,8 @@ A time is the median of a program's turns, the ratio that of the medians, memory
 resident set, loading included. All have the same number of threads. Where there is a loss, the losses of
 each turn must agree, in f32 to {exact:.0e} of their size, in bf16 to {rounded:.0e}, or the row is not taken.
 The share of the machine's peak is what the operations of the work (or, of writing, the bytes of the weights)
-would take at the measured peak, in the time that ours took; the peak is the higher of before and after the row.
+would take at the measured peak, in the time that ours took; the peak is the higher of one before and one
+after the row. A training step's attention is counted as if nothing were masked, as is usual.
 
 - A training step is forward, loss, backward, clipping to norm 1 and AdamW, weight decay on matrices, dropout 0.
 - **PyTorch**, eager: SDPA attention, fused AdamW, gradients set to none; bf16 is autocast over f32 parameters.
@@ -164,21 +169,18 @@ places of files.
 ",
     );
     for row in &record.rows {
-        text += &format!("\n`{}`, {} ({}):\n\n", row.name, row.date, row.cpu);
+        let [flops, bytes] =
+            [row.peak_flops() / 1e9, row.roofline.bytes_per_second / 1e9].map(number);
+        text += &format!(
+            "\n`{}`, {} ({}; peak {flops} GFLOP/s, {bytes} GB/s):\n\n",
+            row.name, row.date, row.cpu
+        );
         for side in &row.sides {
             let told = match (&side.failed, side.median_ms()) {
                 (Some(reason), _) => format!("did not run: {reason}"),
                 (None, Some(ms)) => {
-                    let times = side.ms.iter();
-                    let low = times.clone().fold(f64::INFINITY, |low, x| low.min(*x));
-                    let high = times.fold(0.0, |high: f64, x| high.max(*x));
-                    format!(
-                        "{} ms, {} to {} in {} turns",
-                        number(ms),
-                        number(low),
-                        number(high),
-                        side.ms.len()
-                    )
+                    let all = range(side.ms.iter().copied());
+                    format!("{} ms, {all} in {} turns", number(ms), side.ms.len())
                 }
                 (None, None) => "took no turn".into(),
             };
@@ -211,8 +213,12 @@ mod tests {
         assert!(page.contains("| JAX | – | – | 2.15 GB |"), "{page}");
         assert!(page.contains("- JAX: did not run: no module named jax. `JAX --model gpt2`"));
         assert!(page.contains("- PyTorch: 4,000 ms, 3,000 to 5,000 in 3 turns."));
-        assert!(page.contains("A processor, 2 threads: 100 GFLOP/s in f32 and 200 in bf16"));
+        assert!(
+            page.contains(
+                "A processor, 2 threads, by the hour: 100 GFLOP/s in f32 and 200 in bf16"
+            )
+        );
         assert!(page.contains("Versions: torch 2.15.0."));
-        assert!(page.contains("`b`, 2026-11-28 (A processor):"));
+        assert!(page.contains("`b`, 2026-11-28 (A processor; peak 100 GFLOP/s, 10.0 GB/s):"));
     }
 }

@@ -1,5 +1,6 @@
 //! What the machine can do: multiplications a second, bytes a second.
 
+use super::Bound;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
 use std::hint::black_box;
@@ -25,6 +26,22 @@ impl Roofline {
             flops_f32: with_precision(Precision::F32, peak_flops),
             flops_bf16: with_precision(Precision::Bf16, peak_flops),
             bytes_per_second: read_bandwidth(threads, 512 << 20),
+        }
+    }
+
+    /// Multiplications and additions a second of numbers that are rounded so.
+    pub fn flops(&self, precision: Precision) -> f64 {
+        match precision {
+            Precision::F32 => self.flops_f32,
+            Precision::Bf16 => self.flops_bf16,
+        }
+    }
+
+    /// The seconds that a piece of work takes at the roof.
+    pub fn least_seconds(&self, bound: Bound, precision: Precision) -> f64 {
+        match bound {
+            Bound::Flops(flops) => flops / self.flops(precision),
+            Bound::Bytes(bytes) => bytes / self.bytes_per_second,
         }
     }
 
