@@ -91,7 +91,7 @@ fn the_same_bits_on_any_number_of_threads_and_gone_on_with() {
         json(&pretrain(&data, "encoder-tiny", &output, &[&options[..], more].concat()))
     };
     let one = run("one", &["--threads", "1"]);
-    for threads in ["2", "3"] {
+    for threads in ["2", "3", "7"] {
         let other = run(threads, &["--threads", threads]);
         assert_eq!(other["weights_sha256"], one["weights_sha256"], "{threads} threads");
         assert_eq!(other["valid_loss"], one["valid_loss"]);

@@ -154,6 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn rounded_products_give_the_losses_of_exact_ones() {
+        let losses = |precision| -> Vec<f64> {
+            let mut work =
+                TrainStep::new(&Step { batch: 1, seq: 32, precision, ..tiny() }).unwrap();
+            (0..100).map(|_| work.step().unwrap().loss.unwrap()).collect()
+        };
+        let [exact, rounded] = [Precision::F32, Precision::Bf16].map(losses);
+        assert_ne!(exact, rounded);
+        for (exact, rounded) in exact.into_iter().zip(rounded) {
+            assert!((exact - rounded).abs() < 1e-2 * exact, "{exact} {rounded}");
+        }
+    }
+
+    #[test]
     fn adapters_are_trained_alone() {
         let step = Step { lora: Some("r=2,targets=c_attn".parse().unwrap()), ..tiny() };
         let mut work = TrainStep::new(&step).unwrap();
