@@ -83,7 +83,7 @@ fn return_to_the_caller() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    if arguments.cargo.is_of_baselines() {
+    if arguments.cargo.names_a_baseline() {
         println!("peers compares programs that take turns: it keeps no times for another run");
         return Ok(());
     }

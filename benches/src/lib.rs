@@ -16,13 +16,14 @@ use clap::Args;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// What `cargo bench` hands to every bench, to those as well that criterion does not run.
+/// What `cargo bench` hands to every bench, also to those that criterion does not run, which know these
+/// options alone.
 #[derive(Args)]
 pub struct CargoBench {
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
-    /// Only see that all works; peers then takes rows that are over in seconds
+    /// Rows that are over in seconds, to see that all works; the guard measures in full all the same
     #[arg(long)]
     pub test: bool,
     /// The name under which criterion keeps its times
@@ -43,7 +44,7 @@ impl CargoBench {
     }
 
     /// Whether times are kept for criterion or compared with those that it kept.
-    pub fn is_of_baselines(&self) -> bool {
+    pub fn names_a_baseline(&self) -> bool {
         self.save_baseline.is_some() || self.baseline.is_some()
     }
 }

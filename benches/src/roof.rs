@@ -14,8 +14,8 @@ pub fn measured() -> Roofline {
     roof
 }
 
-/// Runs the work a few times and prints the median beside the roof of the precision that is set; the
-/// share of it.
+/// Runs the work a few times, prints the median beside the roof of the precision that is set, and
+/// returns the share.
 pub fn share<T>(name: &str, bound: Bound, roof: &Roofline, mut work: impl FnMut() -> T) -> f64 {
     black_box(work());
     let seconds = median(&[(); 7].map(|()| {

@@ -58,7 +58,7 @@ pub fn with(
         amount: row.amount,
         unit: row.unit.into(),
         bound: row.bound,
-        roofline: before.highest(Roofline::measure(paths.threads)),
+        roofline: before.higher(Roofline::measure(paths.threads)),
         versions: versions.clone(),
         sides,
     }

@@ -44,7 +44,7 @@ pub struct Outcome {
     pub unit: String,
     /// What it can't be faster than, where that is known.
     pub bound: Option<Bound>,
-    /// What the machine could do: the higher of before and after the turns.
+    /// What the machine could do: the higher of two measurements, before the turns and after.
     pub roofline: Roofline,
     /// Versions of what it is compared with.
     pub versions: BTreeMap<String, String>,
@@ -104,19 +104,19 @@ impl Outcome {
         Some(self.amount / side.median_ms()? * 1e3)
     }
 
-    /// Multiplications and additions a second, in the row's precision, that nothing exceeds.
+    /// Operations a second at the measured peak, in the row's precision.
     pub fn peak_flops(&self) -> f64 {
-        self.roofline.flops(self.numbers())
+        self.roofline.flops(self.precision())
     }
 
-    fn numbers(&self) -> Precision {
+    fn precision(&self) -> Precision {
         if self.precision == "bf16" { Precision::Bf16 } else { Precision::F32 }
     }
 
     /// What ours reaches of what the machine could do.
     pub fn share_of_roofline(&self) -> Option<f64> {
         let seconds = self.ours()?.median_ms()? / 1e3;
-        Some(self.roofline.least_seconds(self.bound?, self.numbers()) / seconds)
+        Some(self.roofline.least_seconds(self.bound?, self.precision()) / seconds)
     }
 
     /// The largest distance between our losses and theirs, turn by turn, relative to ours; NaN

@@ -87,7 +87,7 @@ fn table(record: &Record) -> String {
 
 /// What each machine could do, from the row where it did least to the one where it did most.
 fn machines(record: &Record) -> String {
-    let mut text = String::from("## The machine\n\n");
+    let mut text = String::from("## The machine");
     let mut by_machine: BTreeMap<(&str, usize), Vec<Roofline>> = BTreeMap::new();
     for row in &record.rows {
         by_machine.entry((&row.cpu, row.threads)).or_default().push(row.roofline);
@@ -99,11 +99,11 @@ fn machines(record: &Record) -> String {
             range(peaks.iter().map(|peak| peak.bytes_per_second / 1e9)),
         ];
         text += &format!(
-            "{cpu}, {threads} threads, by the hour: {flops_f32} GFLOP/s in f32 and {flops_bf16} in bf16, \
-             from registers; {bytes} GB/s read from memory. Each row's own peak stands with it below.\n",
+            "\n\n{cpu}, {threads} threads, from row to row: {flops_f32} GFLOP/s in f32 and {flops_bf16} in bf16, \
+             from registers; {bytes} GB/s read from memory. Each row's own peak stands with it below.",
         );
     }
-    text
+    text + "\n"
 }
 
 /// The lowest and the highest.
@@ -213,11 +213,9 @@ mod tests {
         assert!(page.contains("| JAX | – | – | 2.15 GB |"), "{page}");
         assert!(page.contains("- JAX: did not run: no module named jax. `JAX --model gpt2`"));
         assert!(page.contains("- PyTorch: 4,000 ms, 3,000 to 5,000 in 3 turns."));
-        assert!(
-            page.contains(
-                "A processor, 2 threads, by the hour: 100 GFLOP/s in f32 and 200 in bf16"
-            )
-        );
+        assert!(page.contains(
+            "A processor, 2 threads, from row to row: 100 GFLOP/s in f32 and 200 in bf16"
+        ));
         assert!(page.contains("Versions: torch 2.15.0."));
         assert!(page.contains("`b`, 2026-11-28 (A processor; peak 100 GFLOP/s, 10.0 GB/s):"));
     }

@@ -29,7 +29,7 @@ impl Roofline {
         }
     }
 
-    /// Multiplications and additions a second of numbers that are rounded so.
+    /// Multiplications and additions a second, in products of this precision.
     pub fn flops(&self, precision: Precision) -> f64 {
         match precision {
             Precision::F32 => self.flops_f32,
@@ -45,8 +45,9 @@ impl Roofline {
         }
     }
 
-    /// The higher of two measurements, number by number: what other programs took of one was there.
-    pub fn highest(self, other: Roofline) -> Roofline {
+    /// The higher of two measurements, number by number: what another program took during one of them
+    /// was there all the same.
+    pub fn higher(self, other: Roofline) -> Roofline {
         Roofline {
             flops_f32: self.flops_f32.max(other.flops_f32),
             flops_bf16: self.flops_bf16.max(other.flops_bf16),
@@ -127,8 +128,8 @@ mod tests {
         let a = Roofline { flops_f32: 3.0, flops_bf16: 1.0, bytes_per_second: 2.0 };
         let b = Roofline { flops_f32: 1.0, flops_bf16: 4.0, bytes_per_second: 1.0 };
         let both = Roofline { flops_f32: 3.0, flops_bf16: 4.0, bytes_per_second: 2.0 };
-        assert_eq!(a.highest(b), both);
-        assert_eq!(b.highest(a), both);
+        assert_eq!(a.higher(b), both);
+        assert_eq!(b.higher(a), both);
     }
 
     #[test]

@@ -56,22 +56,22 @@ fn one_head(heads: &Heads, outcome: &Outcome, dy: &Tensor, piece: Piece<'_>) {
     let v_tile = heads.v.tile(&[batch, kv_head]);
     let &[_, _, n_keys, d_k] = heads.k.shape() else { unreachable!() };
     let d_v = heads.v.size(3);
-    let of_tile = QUERIES * (3 * d_k + 2 * d_v);
-    let mut room = stale_room(2 * SCORES + TOGETHER * of_tile + n_keys * (2 * d_k + d_v));
+    let tiles_len = TOGETHER * QUERIES * (3 * d_k + 2 * d_v);
+    let mut room = stale_room(2 * SCORES + tiles_len + n_keys * (2 * d_k + d_v));
     let mut room = room.data_mut();
     let [scores, dweights] = [SCORES; 2].map(|len| cut(&mut room, len));
-    let of_tiles = cut(&mut room, TOGETHER * of_tile);
-    let keys = cut(&mut room, n_keys * d_k);
-    gather(k_tile, d_k, keys);
+    let for_tiles = cut(&mut room, tiles_len);
+    let k_rows = cut(&mut room, n_keys * d_k);
+    gather(k_tile, d_k, k_rows);
     let [dk, dv] = [d_k, d_v].map(|width| cut(&mut room, n_keys * width));
     dk.fill(0.0);
     dv.fill(0.0);
-    let mut sums = Sums { k: keys, dk, dv, scores, dweights };
+    let mut sums = Sums { k: k_rows, dk, dv, scores, dweights };
     for (member, mut rows) in q.into_iter().enumerate() {
         let head = [batch, kv_head * group + member];
         for (index, rows) in rows.chunks_mut(TOGETHER * QUERIES).enumerate() {
             let (first, n_queries) = (index * TOGETHER * QUERIES, rows.len());
-            let mut room = &mut *of_tiles;
+            let mut room = &mut *for_tiles;
             let walk = |(index, rows)| {
                 Walk::new(heads, head, first + index * QUERIES, rows, outcome, dy, &mut room)
             };
@@ -103,7 +103,7 @@ struct Walk<'a, 'b> {
     /// Q, `[count, d_k]`.
     q: &'a [Float],
     incoming: Incoming<'a>,
-    /// The sum of the gradients so far, not yet times s, `[QUERIES, d_k]`.
+    /// The sum of the gradients so far, not yet times s, `[count, d_k]`.
     dq: &'a mut [Float],
     /// Where it goes.
     rows: &'a mut [&'b mut [Float]],
@@ -122,7 +122,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     ) -> Walk<'a, 'b> {
         let (d_k, count) = (heads.q.size(3), rows.len());
         let tile = heads.q.tile(&head).from_row(first);
-        let [q, dq] = [count, QUERIES].map(|rows| cut(room, rows * d_k));
+        let [q, dq] = [count * d_k; 2].map(|len| cut(room, len));
         gather((tile.numbers(), tile.row_stride()), d_k, q);
         dq.fill(0.0);
         let queries = Queries::new(heads, head, first, count, room);
@@ -164,7 +164,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
 /// What comes to a tile of queries from behind.
 struct Incoming<'a> {
-    /// ∂L/∂y divided by each query's sum, `[QUERIES, d_v]`.
+    /// ∂L/∂y divided by each query's sum, `[count, d_v]`.
     dy: &'a [Float],
     /// The same as `[d_v, QUERIES]`.
     dy_columns: &'a [Float],
@@ -188,8 +188,7 @@ impl<'a> Incoming<'a> {
         let mut max = [0.0; QUERIES];
         max[..n].copy_from_slice(&outcome.max.data()[row..row + n]);
         let mut mean = [0.0; QUERIES];
-        let [scaled, dy_columns] = [QUERIES * d_v; 2].map(|len| cut(room, len));
-        scaled.fill(0.0);
+        let [scaled, dy_columns] = [n, QUERIES].map(|rows| cut(room, rows * d_v));
         let [y, dy] = [&outcome.y, dy].map(|x| x.tile(&head).from_row(first));
         let [y, dy] = [y, dy].map(|x| (x.numbers(), x.row_stride()));
         let sums = &outcome.sum.data()[row..row + n];
@@ -208,7 +207,7 @@ simd! {
         divided: (&mut [Float], usize),
         mean: &mut [Float; QUERIES],
     ) {
-        let (y, dy, (divided, d_v)) = (y, dy, divided);
+        let (divided, d_v) = divided;
         let rows = divided.chunks_exact_mut(d_v.max(1)).zip(sums).zip(mean);
         for (q, ((divided, &sum), mean)) in rows.enumerate() {
             let [y, dy] = [y, dy].map(|(x, stride)| &x[q * stride..][..d_v]);

@@ -73,8 +73,8 @@ fn attend_together(heads: &Heads, piece: Piece<'_>) {
     let (n_queries, d_k, d_v) = (y.len(), heads.q.size(3), heads.v.size(3));
     let kv_head = head / (heads.q.size(1) / heads.k.size(1));
     let [k, v] = [&heads.k, &heads.v].map(|x| x.tile(&[batch, kv_head]));
-    let of_tiles = n_queries.div_ceil(QUERIES) * QUERIES * (d_k + d_v);
-    let mut room = stale_room(SCORES + KEYS * d_v + of_tiles);
+    let tiles_len = n_queries.div_ceil(QUERIES) * QUERIES * (d_k + d_v);
+    let mut room = stale_room(SCORES + KEYS * d_v + tiles_len);
     let mut room = room.data_mut();
     let (scores, v_rows) = (cut(&mut room, SCORES), cut(&mut room, KEYS * d_v));
     let running = |start| {

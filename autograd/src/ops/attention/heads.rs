@@ -101,7 +101,7 @@ pub(super) fn stale_room(len: usize) -> Tensor {
     Tensor::build(&[len], |_| {})
 }
 
-/// The first `len` numbers of a room, which is what is behind them from now on.
+/// Cuts the first `len` numbers off a room; what is left is the room from then on.
 pub(super) fn cut<'a>(room: &mut &'a mut [Float], len: usize) -> &'a mut [Float] {
     let (first, rest) = std::mem::take(room).split_at_mut(len);
     *room = rest;
