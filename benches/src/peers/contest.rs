@@ -3,13 +3,15 @@
 use super::{Contestant, Outcome, Paths, Played, Roofline, Row, cpu_name};
 use std::collections::BTreeMap;
 
-/// Lets the contestants of a row take turns, so many rounds. One that can't start, or fails, is left
-/// behind with its reason; the others go on.
+/// Lets the contestants of a row take turns, so many rounds, each begun by `round`. One that can't
+/// start, or fails, is left behind with its reason; the others go on.
 pub fn contest(
     mut players: Vec<(Played, Result<Contestant, String>)>,
     rounds: usize,
+    mut round: impl FnMut(),
 ) -> Vec<Played> {
     for _ in 0..rounds {
+        round();
         for (played, contestant) in &mut players {
             let Ok(running) = contestant else { continue };
             match running.turn() {
@@ -32,14 +34,13 @@ pub fn contest(
 }
 
 /// Starts what a row compares, lets them play, and tells what came of it. The machine's peak is
-/// measured before and after: in a noisy moment it is lower than what the programs reach.
+/// measured in each round, so that it meets the noise that the programs meet.
 pub fn with(
     row: &Row,
     paths: &Paths,
     rounds: usize,
     versions: &BTreeMap<String, String>,
 ) -> Outcome {
-    let before = Roofline::measure(paths.threads);
     let start = |side: &super::Side| {
         let played =
             Played { name: side.program.name().into(), command: side.shown(), ..Played::default() };
@@ -47,7 +48,9 @@ pub fn with(
             paths.command(side).and_then(|mut command| Contestant::start(&mut command));
         (played, contestant)
     };
-    let sides = contest(row.sides.iter().map(start).collect(), rounds);
+    let players = row.sides.iter().map(start).collect();
+    let mut peaks = Vec::new();
+    let sides = contest(players, rounds, || peaks.push(Roofline::measure(paths.threads)));
     Outcome {
         name: row.name.clone(),
         title: row.title.clone(),
@@ -58,7 +61,7 @@ pub fn with(
         amount: row.amount,
         unit: row.unit.into(),
         bound: row.bound,
-        roofline: before.higher(Roofline::measure(paths.threads)),
+        roofline: Roofline::median(&peaks),
         versions: versions.clone(),
         sides,
     }
@@ -87,7 +90,10 @@ mod tests {
             (Played { name: name.into(), ..Played::default() }, command)
         };
         let absent = (Played::default(), Err("not there".into()));
-        let played = contest(vec![player("A", 9), player("B", 2), absent, player("C", 9)], 3);
+        let mut begun = 0;
+        let played =
+            contest(vec![player("A", 9), player("B", 2), absent, player("C", 9)], 3, || begun += 1);
+        assert_eq!(begun, 3);
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "ABCABCAC");
         assert_eq!(played[0].ms, [1.0, 2.0, 3.0]);
         assert_eq!(played[0].losses, [1.0, 2.0, 3.0]);

@@ -1,6 +1,7 @@
 //! What the machine can do: multiplications a second, bytes a second.
 
 use super::Bound;
+use crate::work::median;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
 use std::hint::black_box;
@@ -22,11 +23,11 @@ pub struct Roofline {
 impl Roofline {
     /// Measures it on this many threads, those of the pool for multiplications; takes a second.
     pub fn measure(threads: usize) -> Roofline {
-        Roofline {
-            flops_f32: with_precision(Precision::F32, peak_flops),
-            flops_bf16: with_precision(Precision::Bf16, peak_flops),
-            bytes_per_second: read_bandwidth(threads, 512 << 20),
-        }
+        // The memory first: it is cleared by one thread, and a core that was idle is slow for a while.
+        let bytes_per_second = read_bandwidth(threads, 512 << 20);
+        let [flops_f32, flops_bf16] = [Precision::F32, Precision::Bf16]
+            .map(|precision| with_precision(precision, peak_flops));
+        Roofline { flops_f32, flops_bf16, bytes_per_second }
     }
 
     /// Multiplications and additions a second, in products of this precision.
@@ -45,13 +46,14 @@ impl Roofline {
         }
     }
 
-    /// The higher of two measurements, number by number: what another program took during one of them
-    /// was there all the same.
-    pub fn higher(self, other: Roofline) -> Roofline {
+    /// The medians of several measurements.
+    pub fn median(measured: &[Roofline]) -> Roofline {
+        let of =
+            |number: fn(&Roofline) -> f64| median(&measured.iter().map(number).collect::<Vec<_>>());
         Roofline {
-            flops_f32: self.flops_f32.max(other.flops_f32),
-            flops_bf16: self.flops_bf16.max(other.flops_bf16),
-            bytes_per_second: self.bytes_per_second.max(other.bytes_per_second),
+            flops_f32: of(|roof| roof.flops_f32),
+            flops_bf16: of(|roof| roof.flops_bf16),
+            bytes_per_second: of(|roof| roof.bytes_per_second),
         }
     }
 }
@@ -124,12 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_once_is_there() {
-        let a = Roofline { flops_f32: 3.0, flops_bf16: 1.0, bytes_per_second: 2.0 };
-        let b = Roofline { flops_f32: 1.0, flops_bf16: 4.0, bytes_per_second: 1.0 };
-        let both = Roofline { flops_f32: 3.0, flops_bf16: 4.0, bytes_per_second: 2.0 };
-        assert_eq!(a.higher(b), both);
-        assert_eq!(b.higher(a), both);
+    fn each_number_has_its_median() {
+        let roof = |flops_f32, flops_bf16, bytes_per_second| Roofline {
+            flops_f32,
+            flops_bf16,
+            bytes_per_second,
+        };
+        let measured = [roof(3.0, 1.0, 2.0), roof(1.0, 4.0, 1.0), roof(2.0, 5.0, 9.0)];
+        assert_eq!(Roofline::median(&measured), roof(2.0, 4.0, 2.0));
     }
 
     #[test]
