@@ -4,20 +4,28 @@ use crate::peers::{Bound, Roofline};
 use crate::work::median;
 use std::hint::black_box;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tensor::precision;
 
-/// The machine's roof, measured once and shown.
+/// Measures the machine's roof three times, and shows the medians.
 pub fn measured() -> Roofline {
-    let roof = Roofline::measure(thread::available_parallelism().map_or(1, usize::from));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let roof = Roofline::median(&[(); 3].map(|()| Roofline::measure(threads)));
     println!("the roof: {roof}");
     roof
 }
 
-/// Runs the work a few times, prints the median beside the roof of the precision that is set, and
-/// returns the share.
+/// What the work is repeated for before it is timed: after criterion's sums, which one thread does, the
+/// other cores are slow for a while.
+const WARM: Duration = Duration::from_millis(500);
+
+/// Runs the work until the machine is warm, then a few times, prints the median beside the roof of the
+/// precision that is set, and returns the share.
 pub fn share<T>(name: &str, bound: Bound, roof: &Roofline, mut work: impl FnMut() -> T) -> f64 {
-    black_box(work());
+    let start = Instant::now();
+    while start.elapsed() < WARM {
+        black_box(work());
+    }
     let seconds = median(&[(); 7].map(|()| {
         let start = Instant::now();
         black_box(work());
@@ -44,7 +52,7 @@ mod tests {
         assert_eq!(least(Bound::Flops(5e8), Precision::F32), 0.5);
         assert_eq!(least(Bound::Flops(5e8), Precision::Bf16), 0.25);
         assert_eq!(least(Bound::Bytes(5e7), Precision::Bf16), 0.5);
-        let sleep = || thread::sleep(std::time::Duration::from_millis(10));
+        let sleep = || thread::sleep(Duration::from_millis(10));
         let share = share("a sleep", Bound::Bytes(1e6), &roof, sleep);
         assert!(share > 0.1 && share <= 1.0, "{share}");
     }

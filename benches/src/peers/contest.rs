@@ -34,7 +34,7 @@ pub fn contest(
 }
 
 /// Starts what a row compares, lets them play, and tells what came of it. The machine's peak is
-/// measured in each round, so that it meets the noise that the programs meet.
+/// measured at the beginning of each round, so that it meets the noise that the programs meet.
 pub fn with(
     row: &Row,
     paths: &Paths,

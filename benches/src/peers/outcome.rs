@@ -44,7 +44,7 @@ pub struct Outcome {
     pub unit: String,
     /// What it can't be faster than, where that is known.
     pub bound: Option<Bound>,
-    /// What the machine could do: the medians of measurements in each round.
+    /// What the machine could do: the medians of one measurement a round.
     pub roofline: Roofline,
     /// Versions of what it is compared with.
     pub versions: BTreeMap<String, String>,

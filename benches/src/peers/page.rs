@@ -133,7 +133,8 @@ resident set, loading included. All have the same number of threads. Where there
 each turn must agree, in f32 to {exact:.0e} of their size, in bf16 to {rounded:.0e}, or the row is not taken.
 The share of the machine's peak is what the operations of the work (or, of writing, the bytes of the weights)
 would take at the measured peak, in the time that ours took; the peak is measured at the beginning of each
-round, and the median taken. A training step's attention is counted as if nothing were masked, as is usual.
+round, before our turn, as the best of five short runs, and the median of the rounds taken. A training step's
+attention is counted as if nothing were masked, as is usual.
 
 - A training step is forward, loss, backward, clipping to norm 1 and AdamW, weight decay on matrices, dropout 0.
 - **PyTorch**, eager: SDPA attention, fused AdamW, gradients set to none; bf16 is autocast over f32 parameters.

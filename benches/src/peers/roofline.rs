@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 use tensor::{Float, Precision, Tensor, peak_flops, with_precision};
 
-/// What no program can exceed.
+/// What the machine was measured to do: in a quieter moment, a program can exceed it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Roofline {
     /// Multiplications and additions a second, of `f32`.
@@ -23,7 +23,7 @@ pub struct Roofline {
 impl Roofline {
     /// Measures it on this many threads, those of the pool for multiplications; takes a second.
     pub fn measure(threads: usize) -> Roofline {
-        // The memory first: it is cleared by one thread, and a core that was idle is slow for a while.
+        // The memory first: a matrix product right after reading it was 5 to 10 % slower.
         let bytes_per_second = read_bandwidth(threads, 512 << 20);
         let [flops_f32, flops_bf16] = [Precision::F32, Precision::Bf16]
             .map(|precision| with_precision(precision, peak_flops));
@@ -47,6 +47,9 @@ impl Roofline {
     }
 
     /// The medians of several measurements.
+    ///
+    /// # Panics
+    /// If there are none.
     pub fn median(measured: &[Roofline]) -> Roofline {
         let of =
             |number: fn(&Roofline) -> f64| median(&measured.iter().map(number).collect::<Vec<_>>());
