@@ -23,7 +23,7 @@ pub struct Roofline {
 impl Roofline {
     /// Measures it on this many threads, those of the pool for multiplications; takes a second.
     pub fn measure(threads: usize) -> Roofline {
-        // The memory first: a matrix product right after reading it was 5 to 10 % slower.
+        // The memory first: a matrix product right after reading it was 6 to 12 % slower.
         let bytes_per_second = read_bandwidth(threads, 512 << 20);
         let [flops_f32, flops_bf16] = [Precision::F32, Precision::Bf16]
             .map(|precision| with_precision(precision, peak_flops));
